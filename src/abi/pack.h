@@ -100,7 +100,7 @@ struct pack_patch {
     uint8_t reserved[5];
 };
 
-_Static_assert(sizeof(struct pack_header) == 88, "pack header layout");
+_Static_assert(sizeof(struct pack_header) == 96, "pack header layout");
 _Static_assert(sizeof(struct pack_inode) == 80, "pack inode layout");
 _Static_assert(sizeof(struct pack_dirent) == 16, "pack dirent layout");
 _Static_assert(sizeof(struct pack_patch) == 16, "pack patch layout");
