@@ -1,0 +1,202 @@
+/* Boot plan: everything a universe is made of, written by the runner, read once by the kernel.
+ *
+ * It lies in shared memory at a fixed address. References are byte offsets from its start; strings
+ * are NUL-terminated; offset 0 means "none". The plan is part of the universe's identity. */
+#ifndef EVERETT_ABI_PLAN_H
+#define EVERETT_ABI_PLAN_H
+
+#include <stdint.h>
+
+#define PLAN_MAGIC 0x314e414c50565645ull /* "EVEPLAN1" */
+#define PLAN_NONE  0xffffffffu
+
+typedef uint32_t plan_str; /* offset of a string */
+
+struct plan_list {
+    uint32_t off; /* of the first element */
+    uint32_t count;
+};
+
+/* A pack file the runner has opened: `fd` is inherited by every guest process. */
+struct plan_file {
+    int32_t fd;
+    uint32_t is_data;  /* 0: index, 1: data */
+    uint64_t map_addr; /* within ENGINE_PACKS, page-aligned */
+    uint64_t length;   /* index: exact bytes; data: whole pages. Import data may still grow: the
+                          length is then the reserved size */
+};
+
+/* An image is an index file and the data files it names, in the order of its data table. */
+struct plan_image {
+    plan_str name;
+    uint32_t index_file;     /* in `files`; PLAN_NONE: the host root, served by import */
+    struct plan_list data_files; /* uint32_t: positions in `files` */
+    uint8_t id[32];          /* image id */
+};
+
+enum plan_mount_kind {
+    PLAN_MOUNT_VOLUME = 1, /* source: index in `volumes` */
+    PLAN_MOUNT_PACK = 2,   /* source: index in `images`; subpath within it; may be a single file */
+    PLAN_MOUNT_TMPFS = 3,
+    PLAN_MOUNT_EMPTY = 4, /* a bind whose source does not exist: empty directory */
+    PLAN_MOUNT_SDK = 5,   /* tmpfs whose *.jsonl files are SDK input */
+};
+
+struct plan_mount {
+    uint32_t kind;
+    uint32_t source;
+    plan_str target;
+    plan_str subpath;
+    uint32_t read_only;
+    uint32_t mode;       /* tmpfs: mode of its root, 0 = 01777 */
+    uint64_t size_bytes; /* tmpfs: 0 = half of the modelled memory */
+};
+
+struct plan_volume {
+    plan_str name;
+};
+
+struct plan_network {
+    plan_str name;
+    uint32_t internal;
+    uint8_t subnet4[4];
+    uint32_t prefix4; /* 0: no IPv4 */
+    uint8_t gateway4[4];
+    uint8_t subnet6[16];
+    uint32_t prefix6; /* 0: no IPv6 */
+    uint8_t gateway6[16];
+};
+
+struct plan_attach {
+    uint32_t network;
+    uint8_t addr4[4];
+    uint8_t addr6[16];
+    struct plan_list aliases; /* plan_str: names this node answers to on that network */
+};
+
+enum plan_condition {
+    PLAN_STARTED = 1,
+    PLAN_HEALTHY = 2,
+    PLAN_COMPLETED = 3,
+};
+
+struct plan_depends {
+    uint32_t node;
+    uint32_t condition;
+    uint32_t required;
+};
+
+struct plan_health {
+    struct plan_list test; /* plan_str argv; empty: none */
+    uint64_t interval_ns, timeout_ns, start_period_ns, start_interval_ns;
+    uint32_t retries;
+    uint32_t reserved;
+};
+
+enum plan_restart {
+    PLAN_RESTART_NO = 0,
+    PLAN_RESTART_ALWAYS = 1,
+    PLAN_RESTART_ON_FAILURE = 2,
+    PLAN_RESTART_UNLESS_STOPPED = 3,
+};
+
+struct plan_rlimit {
+    uint32_t resource; /* RLIMIT_* */
+    uint32_t reserved;
+    uint64_t soft, hard;
+};
+
+struct plan_host_entry {
+    plan_str name;
+    plan_str address;
+};
+
+/* A command found under /opt/antithesis/test/v1 of a node (the runner lists the image tree). */
+struct plan_node {
+    plan_str name;      /* container name */
+    plan_str hostname;
+    plan_str service;
+    uint32_t image;
+    struct plan_list argv; /* plan_str */
+    struct plan_list env;  /* plan_str "K=V" */
+    plan_str cwd;
+    uint32_t uid, gid;
+    struct plan_list groups; /* uint32_t */
+    uint32_t init;      /* 1: a reaper is PID 1 */
+    uint32_t read_only_root;
+    uint32_t restart;   /* enum plan_restart */
+    uint32_t restart_max; /* on-failure: 0 = no limit */
+    uint32_t stop_signal;
+    uint64_t stop_grace_ns;
+    uint64_t memory_limit_bytes; /* 0: none */
+    uint64_t shm_bytes;
+    struct plan_health health;
+    struct plan_list depends;  /* struct plan_depends */
+    struct plan_list mounts;   /* struct plan_mount, parents before children */
+    struct plan_list attaches; /* struct plan_attach */
+    struct plan_list rlimits;  /* struct plan_rlimit */
+    struct plan_list hosts;    /* struct plan_host_entry: extra_hosts */
+    uint32_t fault_exclude;    /* PLAN_EXCLUDE_* bits */
+    uint32_t stdin_fd_bytes;   /* exec: 1 = feed `stdin` below, 0 = /dev/null */
+    plan_str stdin_path;       /* reserved */
+    uint32_t is_tty;
+};
+
+#define PLAN_EXCLUDE_NETWORK 1u
+#define PLAN_EXCLUDE_PAUSE   2u
+#define PLAN_EXCLUDE_KILL    4u
+
+/* Link quality where no fault acts. Jitter is uniform in [0, jitter_ns]. */
+struct plan_link {
+    uint64_t latency_ns;
+    uint64_t jitter_ns;
+    uint32_t loss_ppm;
+    uint32_t reserved;
+};
+
+/* Fault intensities; every duration uniform in [min, max]. Zero mean interval: that fault is off. */
+struct plan_fault {
+    uint64_t mean_interval_ns;
+    uint64_t min_duration_ns, max_duration_ns;
+};
+
+struct plan_faults {
+    uint32_t enabled;
+    uint32_t reserved;
+    struct plan_fault partition, clog, pause, kill;
+};
+
+struct plan {
+    uint64_t magic;
+    uint64_t length;
+    uint64_t seed;
+    uint64_t input_hash;
+    int64_t realtime_start_ns;  /* CLOCK_REALTIME at virtual time 0 */
+    uint64_t duration_ns;       /* virtual time after which the universe ends */
+    uint64_t setup_limit_ns;    /* virtual time by which setup_complete must have come */
+    uint64_t call_cost_ns;      /* of one system call */
+    uint64_t clock_cost_ns;     /* of one clock read through the vDSO */
+    uint64_t memory_bytes;      /* what /proc/meminfo and sysinfo say */
+    uint32_t cpus;              /* what sched_getaffinity and /proc say */
+    uint32_t is_exec;           /* 1: one node, the universe ends with its PID 1 */
+    uint32_t strace;
+    uint32_t no_patch;          /* keep every call on the trap path (tests) */
+    uint32_t compose_test;      /* 1: the composer runs test commands */
+    uint32_t reserved;
+    plan_str template_only;     /* run only this template; 0: any */
+    plan_str exec_cwd;
+    struct plan_link link;      /* between different nodes */
+    struct plan_faults faults;
+    struct plan_list files;     /* struct plan_file */
+    struct plan_list images;    /* struct plan_image */
+    struct plan_list volumes;   /* struct plan_volume */
+    struct plan_list networks;  /* struct plan_network */
+    struct plan_list nodes;     /* struct plan_node */
+};
+
+/* Kernel side: the checked way to an element. */
+#define PLAN_AT(plan, list, type, i)                                                               \
+    ((const type *)((const char *)(plan) + (list).off + (uint64_t)(i) * sizeof(type)))
+#define PLAN_STR(plan, s) ((const char *)(plan) + (s))
+
+#endif

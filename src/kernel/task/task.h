@@ -1,0 +1,185 @@
+/* Tasks (threads) and processes (thread groups). */
+#ifndef EVERETT_KERNEL_TASK_TASK_H
+#define EVERETT_KERNEL_TASK_TASK_H
+
+#include "abi/linux.h"
+#include "base/list.h"
+#include "kernel/sched/wait.h"
+#include "base/stream.h"
+#include "kernel/signal/signal.h"
+
+struct dentry;
+struct exec_plan;
+struct fd_table;
+struct file;
+struct machine;
+struct mm;
+struct mount;
+struct node;
+
+enum task_state {
+    TASK_RUNNABLE, /* current, in the run queue, or held by a paused node */
+    TASK_BLOCKED,  /* waits in a call */
+    TASK_STOPPED,  /* job control */
+    TASK_DEAD,     /* exited; the leader stays as a zombie until reaped */
+};
+
+/* How a task begins on a fresh kernel stack. */
+enum task_start {
+    START_RETURN, /* return to the registers on its kernel stack */
+    START_EXEC,   /* load `exec` into a fresh address space */
+};
+
+#define TASK_INLINE_WAITERS 3
+
+/* State of the call in progress; zeroed when a call is first dispatched. */
+struct task_call {
+    bool retry;      /* this is not the first attempt */
+    vtime deadline;  /* of task_call_deadline; 0 = none yet */
+    uint64_t progress; /* bytes or items done in earlier attempts */
+    uint64_t scratch[6]; /* the handler's own */
+    void *held;          /* kalloc'ed by the handler; freed when the call ends, however it ends */
+};
+
+/* fs context: shared with CLONE_FS. */
+struct fs_context {
+    uint32_t refs;
+    uint32_t umask;
+    struct mount *cwd_mount, *root_mount;
+    struct dentry *cwd, *root; /* hold references */
+};
+
+struct credentials {
+    uint32_t uid, euid, suid, fsuid;
+    uint32_t gid, egid, sgid, fsgid;
+    uint32_t ngroups;
+    uint32_t *groups; /* kalloc'ed copy per process */
+    uint64_t cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
+    bool no_new_privs, keep_caps;
+    uint32_t securebits;
+};
+
+struct task_waiter {
+    struct waiter waiter;
+    struct task *task;
+    bool heap; /* kalloc'ed, freed at wake-up */
+};
+
+struct task {
+    struct machine *m;
+    struct node *node;
+    struct process *process;
+    struct mm *mm;
+    uint64_t id;      /* creation order in the universe: the comparator wherever tasks order */
+    abi_pid tid;
+    enum task_state state;
+    enum task_start start;
+    bool started;     /* has a kernel context on its stack */
+    uint32_t kstack;  /* slot in its mm's private area */
+    struct list_head run_link;
+    struct list_head thread_link; /* in process->threads */
+
+    struct task_call call;
+    struct task_waiter waiters[TASK_INLINE_WAITERS];
+    uint32_t waiters_used;
+    struct task_waiter **heap_waiters;
+    uint32_t heap_used, heap_cap;
+    struct timer wait_timer;
+    bool woken;
+
+    struct fd_table *fds;  /* shared with CLONE_FILES */
+    struct fs_context *fs; /* shared with CLONE_FS */
+    struct credentials cred;
+    struct task_signals sig;
+
+    uint64_t fs_base, gs_base; /* while not running */
+    uint64_t clear_child_tid;  /* guest address or 0 */
+    uint64_t robust_list, robust_list_len;
+    uint64_t rseq;
+    char comm[16];
+    vtime cpu_time_ns;         /* modelled */
+    vtime start_time;
+    struct exec_plan *exec;    /* START_EXEC */
+    struct task *vfork_parent; /* waits until this task execs or exits */
+    bool vfork_waiting;        /* this task is such a parent */
+    int exit_code;             /* wait status */
+    bool exiting;
+    int parent_death_signal;
+    uint32_t personality;
+    int nice, sched_policy, sched_priority;
+    uint32_t timer_slack_ns;
+    uint64_t restart_nr; /* ERESTART_RESTARTBLOCK: what restart_syscall repeats */
+    uint64_t restart_args[6];
+    uint64_t restart_deadline;
+};
+
+struct rlimit_pair {
+    uint64_t soft, hard;
+};
+
+#define RLIMIT_COUNT 16
+
+/* Thread group. Lives as long as its leader's zombie is not reaped. */
+struct process {
+    struct machine *m;
+    struct node *node;
+    uint64_t id;
+    abi_pid pid, pgid, sid;
+    struct process *parent; /* NULL: the kernel (PID 1, test commands) */
+    struct list_head children;  /* struct process sibling_link, by creation */
+    struct list_head sibling_link;
+    struct list_head node_link;
+    struct list_head threads;   /* struct task thread_link, leader first while alive */
+    struct task *leader;
+    uint32_t thread_count;      /* alive */
+    struct process_signals sig;
+    struct rlimit_pair rlimits[RLIMIT_COUNT];
+    struct waitq child_wait;    /* wait4 sleeps here */
+    bool zombie, group_exit, dumpable, child_subreaper;
+    bool by_injector;           /* its death was a fault or the composer's doing */
+    int exit_status;            /* wait status once zombie */
+    int exit_signal;            /* to the parent: SIGCHLD, 0, ... */
+    bool stop_reported, continue_pending;
+    char *exe_path;             /* kalloc'ed: /proc/PID/exe */
+    struct file *exe_file;
+    struct file *tty;           /* controlling terminal */
+    uint32_t command_id;        /* test command it belongs to, inherited; 0 none */
+    vtime start_time, children_cpu_ns;
+    struct stream entropy;      /* its own getrandom stream */
+    /* Called when it has become a zombie and has no parent process (PID 1, commands). */
+    void (*on_exit)(struct machine *m, struct process *p);
+    void *on_exit_data;
+};
+
+/* What to run in a process the kernel itself starts (containers, health checks, test commands).
+ * Everything is copied. */
+struct spawn {
+    struct node *node;
+    const char *const *argv; /* NULL-terminated; argv[0] is looked up in PATH of envp */
+    const char *const *envp; /* NULL-terminated */
+    const char *cwd;
+    uint32_t uid, gid;
+    const uint32_t *groups;
+    uint32_t ngroups;
+    struct file *stdio[3];   /* references are taken over */
+    uint32_t command_id;
+    bool new_pid1;           /* becomes PID 1 of its node */
+    void (*on_exit)(struct machine *m, struct process *p);
+    void *on_exit_data;
+};
+
+/* Creates the process; it execs when first scheduled. An exec failure is its exit status 126 or
+ * 127 with a line on its stderr, as `docker exec` does. Never fails otherwise. */
+struct process *process_spawn(struct machine *m, const struct spawn *s);
+
+struct task *task_current(struct machine *m);
+/* Thread with that tid in the node, or NULL. */
+struct task *task_find(struct node *n, abi_pid tid);
+struct process *process_find(struct node *n, abi_pid pid);
+bool task_capable(const struct task *t, unsigned cap);
+
+/* Makes a blocked task runnable. Harmless otherwise. */
+void task_wake(struct task *t);
+bool task_signal_pending(const struct task *t);
+
+#endif
