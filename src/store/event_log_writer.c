@@ -2,15 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
 
 #include "base/buf.h"
-#include "base/cleanup.h"
 #include "base/mem.h"
 #include "store/event_log.h"
 #include "store/event_log_format.h"
