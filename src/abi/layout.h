@@ -37,7 +37,7 @@
 #define DATA_MAX_BYTES  (1ul << 40)
 #define PACKS_MAX_BYTES (2ul << 40)
 
-#define KSTACK_SIZE 16384ul /* FP area at the bottom, stack above it */
+#define KSTACK_SIZE 32768ul /* FP area at the bottom, stack above it */
 #define KSTACK_MAX  16384u  /* threads of one process */
 
 #endif

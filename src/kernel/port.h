@@ -9,6 +9,7 @@ struct machine;
 struct mm;
 struct task;
 
+struct time_page;
 struct import_request;
 struct import_response;
 
@@ -45,6 +46,25 @@ struct port {
     void (*prepare_thread)(struct machine *m, struct task *parent, struct task *child);
     /* The current host process has no guest task left: hands over to `next` and ends. */
     void (*exit_mm)(struct machine *m, struct task *next);
+    /* A system call site was trapped at `site` (address of the 0f 05): may patch it. */
+    void (*site_trapped)(struct machine *m, struct task *t, uint64_t site);
+
+    unsigned char *kstacks; /* kernel stack slots of the current host process */
+    uint32_t fp_size;       /* XSAVE area */
+    uint64_t fp_mask;
+    /* FP registers <-> the current task's FP area. */
+    void (*fp_save)(struct task *t);
+    void (*fp_restore)(struct task *t);
+    /* FS and GS base of the running task. */
+    uint64_t (*get_fs)(void);
+    void (*set_fs)(uint64_t base);
+    uint64_t (*get_gs)(void);
+    void (*set_gs)(uint64_t base);
+    /* Starts the current task over from the registers on its kernel stack; abandons the C stack. */
+    void (*resume_user)(struct task *t);
+
+    /* --- time page read by the vDSO; NULL in tests without one --- */
+    struct time_page *time_page;
 
     /* --- the runner --- */
     void (*emit)(const void *record, size_t len); /* waits for ring space; never drops */
