@@ -7,6 +7,7 @@
 void waitq_init(struct waitq *q)
 {
     list_init(&q->waiters);
+    q->cursor = NULL;
 }
 
 void waitq_add(struct waitq *q, struct waiter *w)
@@ -19,23 +20,25 @@ void waitq_add(struct waitq *q, struct waiter *w)
 void waitq_del(struct waiter *w)
 {
     if (w->q) {
+        if (w->q->cursor == &w->link) {
+            w->q->cursor = w->link.next;
+        }
         list_del(&w->link);
         w->q = NULL;
     }
 }
 
-/* A wake function may remove its own waiter and others of the same task, so the walk marks its
- * place with an entry of its own instead of remembering the next one. */
+/* A wake function may remove its own waiter and others of the same task; waitq_del moves the cursor
+ * out of their way. A queue is never woken from its own wake-up: epoll refuses loops. */
 void waitq_wake(struct machine *m, struct waitq *q, uint32_t mask)
 {
     bool exclusive_done = false;
-    struct waiter mark = {.q = q};
-    list_add(&q->waiters, &mark.link);
-    while (mark.link.next != &q->waiters) {
-        struct waiter *w = list_entry(mark.link.next, struct waiter, link);
-        list_del(&mark.link);
-        list_add(&w->link, &mark.link);
-        if (!w->wake || (w->mask && !(w->mask & mask)) || (w->exclusive && exclusive_done)) {
+    ASSERT(!q->cursor);
+    q->cursor = q->waiters.next;
+    while (q->cursor != &q->waiters) {
+        struct waiter *w = list_entry(q->cursor, struct waiter, link);
+        q->cursor = q->cursor->next;
+        if ((w->mask && !(w->mask & mask)) || (w->exclusive && exclusive_done)) {
             continue;
         }
         bool exclusive = w->exclusive;
@@ -43,7 +46,7 @@ void waitq_wake(struct machine *m, struct waitq *q, uint32_t mask)
             exclusive_done = true;
         }
     }
-    list_del(&mark.link);
+    q->cursor = NULL;
 }
 
 void waitq_fini(struct machine *m, struct waitq *q)
@@ -51,9 +54,7 @@ void waitq_fini(struct machine *m, struct waitq *q)
     while (!list_empty(&q->waiters)) {
         struct waiter *w = list_first_entry(&q->waiters, struct waiter, link);
         waitq_del(w);
-        if (w->wake) {
-            w->wake(m, w, ABI_POLLHUP | ABI_POLLERR);
-        }
+        w->wake(m, w, ABI_POLLHUP | ABI_POLLERR);
     }
 }
 

@@ -10,6 +10,7 @@ struct task;
 
 struct waitq {
     struct list_head waiters; /* in order of registration */
+    struct list_head *cursor; /* next to visit while a wake-up walks the queue, else NULL */
 };
 
 struct waiter {
