@@ -13,6 +13,7 @@
 
 struct composer;
 struct faults;
+struct futexes;
 struct mm;
 struct net;
 struct node;
@@ -56,6 +57,7 @@ struct machine {
     struct net *net;           /* owned by kernel/net */
     struct composer *composer; /* owned by director */
     struct faults *faults;     /* owned by director */
+    struct futexes *futexes;   /* owned by kernel/sync */
     void *shm;                 /* SysV IPC, owned by kernel/ipc */
     uint64_t next_file_id;
     uint64_t next_anon_ino; /* inode numbers of pipes, sockets, anonymous inodes */

@@ -100,6 +100,7 @@ struct task {
     uint64_t rseq;
     char comm[16];
     vtime cpu_time_ns;         /* modelled */
+    vtime cpu_check_ns;        /* whoever charges time calls cpu_timers_check from here on */
     vtime start_time;
     struct exec_plan *exec;    /* START_EXEC */
     struct task *vfork_parent; /* waits until this task execs or exits */
@@ -147,6 +148,7 @@ struct process {
     struct file *tty;           /* controlling terminal */
     uint32_t command_id;        /* test command it belongs to, inherited; 0 none */
     vtime start_time, children_cpu_ns;
+    vtime dead_cpu_ns;          /* CPU time of threads that have gone */
     struct stream entropy;      /* its own getrandom stream */
     /* Called when it has become a zombie and has no parent process (PID 1, commands). */
     void (*on_exit)(struct machine *m, struct process *p);
