@@ -28,6 +28,12 @@ void waitq_del(struct waiter *w)
     }
 }
 
+/* POLLERR and POLLHUP concern everybody (poll(2)); an empty mask on either side means "anything". */
+static bool interested(const struct waiter *w, uint32_t mask)
+{
+    return !mask || !w->mask || ((w->mask | ABI_POLLERR | ABI_POLLHUP) & mask);
+}
+
 /* A wake function may remove its own waiter and others of the same task; waitq_del moves the cursor
  * out of their way. A queue is never woken from its own wake-up: epoll refuses loops. */
 void waitq_wake(struct machine *m, struct waitq *q, uint32_t mask)
@@ -38,7 +44,7 @@ void waitq_wake(struct machine *m, struct waitq *q, uint32_t mask)
     while (q->cursor != &q->waiters) {
         struct waiter *w = list_entry(q->cursor, struct waiter, link);
         q->cursor = q->cursor->next;
-        if ((w->mask && !(w->mask & mask)) || (w->exclusive && exclusive_done)) {
+        if (!interested(w, mask) || (w->exclusive && exclusive_done)) {
             continue;
         }
         bool exclusive = w->exclusive;
