@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_PER_S 1000000000ull
+#define NS_PER_S UINT64_C(1000000000)
 
 uint64_t vtime_ticks(uint64_t vtime_ns)
 {
