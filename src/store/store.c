@@ -270,14 +270,15 @@ struct store *store_create(const char *dir, const struct store_run *run,
     return s;
 }
 
-static bool universe_is_committed(struct store *s, uint64_t number, struct err *err)
+/* 1, 0, or -1 with `err`. */
+static int universe_is_committed(struct store *s, uint64_t number, struct err *err)
 {
     struct store_universe u;
     int rc = store_universe(s, number, &u, err);
     if (rc == 1) {
         store_universe_free(&u);
     }
-    return rc != 0; /* in doubt, keep */
+    return rc;
 }
 
 /* Event files whose universe never committed: the writer was killed in between. */
@@ -295,11 +296,15 @@ static int remove_leftovers(struct store *s, struct err *err)
         char *end = NULL;
         uint64_t number = strtoull(e->d_name, &end, 10);
         bool finished = end != e->d_name && strcmp(end, ".zst") == 0;
-        if (!finished || !universe_is_committed(s, number, err)) {
+        int committed = finished ? universe_is_committed(s, number, err) : 0;
+        if (committed < 0) {
+            return -1;
+        }
+        if (!committed) {
             unlinkat(dirfd(dir), e->d_name, 0);
         }
     }
-    return err->msg ? -1 : 0;
+    return 0;
 }
 
 static int must_hold_run(const char *dir, struct err *err)
