@@ -38,6 +38,9 @@ struct file_ops {
     void (*flush)(struct task *t, struct file *f);
     /* The last reference is gone; frees private state. NULL: nothing. */
     void (*release)(struct machine *m, struct file *f);
+    /* How long a blocking read or write may wait before -EAGAIN (SO_RCVTIMEO, SO_SNDTIMEO).
+     * NULL or 0: without limit. */
+    uint64_t (*io_timeout_ns)(struct file *f, bool write);
     bool seekable; /* pread/pwrite allowed and file->pos used */
 };
 
@@ -63,9 +66,23 @@ struct file *file_create(struct machine *m, const struct file_ops *ops, uint32_t
 struct file *file_get(struct file *f);
 void file_put(struct file *f); /* accepts NULL */
 
+/* May it be read or written by its open mode? (O_ACCMODE 3 is neither.) */
+static inline bool file_readable(const struct file *f)
+{
+    return !(f->flags & O_PATH) && ((f->flags & O_ACCMODE) == O_RDONLY ||
+                                    (f->flags & O_ACCMODE) == O_RDWR);
+}
+
+static inline bool file_writable(const struct file *f)
+{
+    return !(f->flags & O_PATH) && ((f->flags & O_ACCMODE) == O_WRONLY ||
+                                    (f->flags & O_ACCMODE) == O_RDWR);
+}
+
 static inline uint32_t file_poll(struct file *f)
 {
-    return f->ops->poll ? f->ops->poll(f) : (ABI_POLLIN | ABI_POLLOUT | ABI_POLLRDNORM | ABI_POLLWRNORM);
+    return f->ops->poll ? f->ops->poll(f)
+                        : ABI_POLLIN | ABI_POLLOUT | ABI_POLLRDNORM | ABI_POLLWRNORM;
 }
 
 /* --- descriptor table ------------------------------------------------------------------------- */
@@ -90,6 +107,8 @@ void fd_table_close_on_exec(struct task *t, struct fd_table *ft);
 
 /* Borrowed file behind fd of the current task's table, or NULL (-EBADF). O_PATH files too. */
 struct file *fd_file(struct task *t, int fd);
+/* As fd_file, but NULL for O_PATH files too: what read, write, ioctl, fsync and the like take. */
+struct file *fd_file_io(struct task *t, int fd);
 /* Installs at the lowest free fd >= min, taking over the caller's reference on success. Returns the
  * fd, -EMFILE (RLIMIT_NOFILE) or -EINVAL; on failure the caller still owns f. */
 int fd_install(struct task *t, struct file *f, int min, bool cloexec);

@@ -42,7 +42,7 @@ struct setattr {
 typedef bool (*dir_emit_fn)(void *ctx, const char *name, uint32_t len, uint64_t ino, uint32_t type,
                             uint64_t next);
 
-/* What a file system does for an inode. Members may be NULL; Linux's errno for that is in the
+/* What a file system does for an inode. `t` is NULL where the kernel itself acts, as root. Members may be NULL; Linux's errno for that is in the
  * comment. Names are bytes with a length, never "." or "..". Permission checks are the caller's. */
 struct inode_ops {
     /* Directories. lookup returns a counted inode in *out or -ENOENT. */
@@ -72,14 +72,15 @@ struct inode_ops {
     /* All types. NULL getattr: from the inode's own fields. */
     int (*getattr)(struct task *t, struct inode *inode, struct attr *out);
     int (*setattr)(struct task *t, struct inode *inode, const struct setattr *sa); /* NULL: -EROFS */
-    /* Fills in f->ops, priv, wq for an opened inode. NULL: the generic choice by file type. */
+    /* Fills in f->ops, priv, wq for an opened inode. NULL: the generic choice by file type. An open
+     * that must wait registers what for and returns -ERESTARTSYS. */
     int (*open)(struct task *t, struct inode *inode, struct file *f);
     int64_t (*getxattr)(struct inode *inode, const char *name, void *buf, uint64_t cap); /* NULL:
                                                                                     -EOPNOTSUPP */
     int (*setxattr)(struct inode *inode, const char *name, const void *v, uint64_t len, int flags);
     int64_t (*listxattr)(struct inode *inode, void *buf, uint64_t cap);
     int (*removexattr)(struct inode *inode, const char *name);
-    /* The last reference is gone. */
+    /* The last reference is gone; frees priv. The inode itself is freed by the caller. */
     void (*evict)(struct inode *inode);
 };
 
@@ -90,6 +91,13 @@ struct superblock {
     uint64_t magic;     /* statfs f_type */
     uint64_t size_limit, size_used; /* bytes; limit 0 = none */
     bool no_dcache;     /* entries change by themselves (proc): look up every time */
+    bool durable;       /* survives the machine: what is not synced is recorded (vfs/durable.h) */
+    bool relatime;      /* reading updates atime by Linux's relatime rule */
+    uint32_t refs;      /* inodes and mounts */
+    struct dentry *root; /* shared by every mount of it; holds a reference; see superblock_root */
+    struct node *sdk_node; /* its *.jsonl files are SDK input of this node */
+    uint32_t block_bytes;  /* st_blksize and statfs f_bsize; 0 = 4096 */
+    void (*release)(struct superblock *sb); /* the last reference is gone; frees priv */
     void *priv;
 };
 
@@ -116,14 +124,16 @@ void inode_put(struct inode *i); /* accepts NULL */
 
 /* Cached name of an inode under a parent; a NULL inode is a cached absence. */
 struct dentry {
-    uint32_t refs;
+    uint32_t refs;         /* children included; 0: cached only, on the LRU */
+    uint32_t mounted;      /* mounts that cover it */
+    uint64_t id;           /* key of its children in the hash; never reused */
     struct dentry *parent; /* holds a reference; root: itself */
     struct inode *inode;   /* holds a reference */
     char *name;
     uint32_t name_len;
-    bool unlinked;
-    struct list_head children; /* in order of first lookup; for search use the hash */
-    struct list_head sibling;
+    bool unlinked;         /* its name is gone; never in the hash */
+    bool hashed;
+    struct list_head lru;
     struct dentry *hash_next;
 };
 

@@ -50,6 +50,9 @@ int64_t file_read_kernel(struct file *f, void *buf, uint64_t len, uint64_t off);
 int64_t vfs_path_string(struct task *t, const struct path *p, char *buf, size_t cap,
                         bool mark_deleted);
 
+/* The text of /proc/PID/fd/N: a path, "pipe:[INO]", "anon_inode:[eventfd]". Length or -errno. */
+int64_t vfs_file_string(struct task *t, struct file *f, char *buf, size_t cap);
+
 /* Superblock and inode constructors for the small file systems (proc, sys, dev, anonymous). */
 struct superblock *superblock_create(struct machine *m, const char *type, uint64_t magic);
 struct inode *inode_create(struct superblock *sb, const struct inode_ops *ops, uint32_t mode,
