@@ -182,7 +182,7 @@ struct plan {
     uint32_t strace;
     uint32_t no_patch;          /* keep every call on the trap path (tests) */
     uint32_t compose_test;      /* 1: the composer runs test commands */
-    uint32_t reserved;
+    uint32_t preempt_mean_calls; /* mean calls between extra preemptions; 0: none */
     plan_str template_only;     /* run only this template; 0: any */
     plan_str exec_cwd;
     struct plan_link link;      /* between different nodes */

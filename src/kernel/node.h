@@ -38,6 +38,7 @@ struct node {
     struct container *container; /* owned by director */
     struct stream streams[STREAM_COUNT];
     uint64_t entropy_procs;   /* processes so far: keys their entropy */
+    int64_t clock_offset_ns;  /* CLOCK_REALTIME of this node against the universe's */
     vtime boot_time;          /* when its current life began */
 };
 

@@ -7,6 +7,8 @@
 
 struct mm *mm_create(struct machine *m); /* NULL when LIMIT_MMS is reached */
 void mm_put(struct machine *m, struct mm *mm);
+/* Drops file references of every mapping; the host process is about to end or to be reused. */
+void mm_release_mappings(struct mm *mm);
 /* Copies the description of parent into child for fork; the host clone copies the pages. */
 void mm_fork(struct mm *child, const struct mm *parent);
 /* Removes every guest mapping of the running address space. */

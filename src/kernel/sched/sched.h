@@ -23,6 +23,9 @@ _Noreturn void schedule_gone(struct machine *m);
 /* Picks the first task of a universe that has none yet (the zygote's context). */
 struct task *sched_pick(struct machine *m);
 
+/* The same choice for a host process that ends: makes the task current and returns it. */
+struct task *sched_take(struct machine *m);
+
 /* The current task goes to the end of the queue if anybody else can run. */
 void sched_yield_current(struct machine *m);
 /* At the end of every call: does a rule demand a switch? */

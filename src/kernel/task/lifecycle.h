@@ -27,6 +27,15 @@ struct process *process_create(struct node *n, struct process *parent);
 /* A zombie is gone for good: waited for, or nobody will. */
 void process_reap(struct process *p);
 
+/* The child has its own address space now or is gone: its vfork parent goes on. */
+void task_release_vfork_parent(struct task *t);
+
+/* The tid means nobody from now on. */
+void task_unhash(struct task *t);
+
+/* Frees a TASK_DEAD task that is not on its own stack. */
+void task_free(struct task *t);
+
 /* Kernel stack slots of an address space. */
 uint32_t kstack_alloc(struct mm *mm);
 void kstack_free(struct mm *mm, uint32_t slot);

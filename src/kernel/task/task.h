@@ -96,6 +96,7 @@ struct task {
     uint64_t fork_sp;          /* fork_mm, prepare_thread: new stack pointer or 0 */
     bool fork_tls;             /* ... and whether fs_base is to be used */
     uint64_t clear_child_tid;  /* guest address or 0 */
+    uint64_t set_child_tid;    /* written once by a forked child */
     uint64_t robust_list, robust_list_len;
     uint64_t rseq;
     char comm[16];
