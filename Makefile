@@ -1,0 +1,50 @@
+# A thin front door: Meson does the work. BUILD may name another build directory.
+BUILD ?= build
+
+.PHONY: all images demo check bench asan lint fuzz install clean deps
+
+all: $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	meson setup $(BUILD)
+
+deps:
+	tools/install-deps.sh
+
+# The archives stay in build/images, so that only the first time takes a minute.
+images: all
+	examples/broken-counter/build-images.sh
+	examples/tutorial/build-images.sh
+	for name in broken-counter broken-counter-client etcd etcd-health-checker etcd-client; do \
+	    $(BUILD)/everett image load build/images/$$name.tar || exit 1; done
+
+demo: deps
+	$(MAKE) images
+	$(BUILD)/everett run examples/tutorial --for 60s
+
+check: all
+	meson test -C $(BUILD) --print-errorlogs
+
+bench: all
+	meson test -C $(BUILD) --benchmark --verbose
+
+asan:
+	test -f $(BUILD)-asan/build.ninja || \
+	    meson setup $(BUILD)-asan -Db_sanitize=address,undefined -Db_lundef=false
+	meson test -C $(BUILD)-asan --print-errorlogs --suite unit
+
+lint: all
+	meson test -C $(BUILD) --print-errorlogs --suite lint
+
+fuzz:
+	test -f $(BUILD)-fuzz/build.ninja || \
+	    CC=clang meson setup $(BUILD)-fuzz -Db_sanitize=address,undefined -Db_lundef=false
+	meson test -C $(BUILD)-fuzz --print-errorlogs --suite fuzz
+
+install: all
+	meson install -C $(BUILD)
+
+clean:
+	test ! -f $(BUILD)/build.ninja || ninja -C $(BUILD) clean
+	rm -rf $(BUILD)-asan $(BUILD)-fuzz
