@@ -258,6 +258,11 @@ uint64_t mm_choose(const struct mm *mm, uint64_t hint, uint64_t len, uint32_t fl
     return addr ? addr : find_gap(mm, len, GUEST_PIE_BASE + (1ull << 36), GUEST_LOW_END);
 }
 
+uint64_t mm_free_range(const struct mm *mm, uint64_t len)
+{
+    return mm_choose(mm, 0, len, 0);
+}
+
 static int host_map_pages(struct machine *m, const struct vma *v, uint64_t va, uint64_t pages,
                           const struct page_run *run)
 {

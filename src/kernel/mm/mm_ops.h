@@ -23,6 +23,8 @@ struct map_request {
     const char *name;
 };
 
+/* Highest free range of that length below the mmap top, or 0. */
+uint64_t mm_free_range(const struct mm *mm, uint64_t len);
 /* Address or negative errno, with Linux's rules (mmap(2)). */
 int64_t mm_map(struct task *t, const struct map_request *r);
 int mm_unmap(struct task *t, uint64_t addr, uint64_t len);

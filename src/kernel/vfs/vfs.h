@@ -30,6 +30,9 @@ int vfs_lookup(struct task *t, int dirfd, const char *path, uint32_t flags, stru
 /* open(2) without the descriptor. Returns a file the caller owns in *out. */
 int vfs_open(struct task *t, int dirfd, const char *path, uint32_t flags, uint32_t mode,
              struct file **out);
+/* Opens what a walk found, permission having been checked (execve). 0 or -errno. Regular files never
+ * sleep here. */
+int file_open_path(struct task *t, const struct path *p, uint32_t flags, struct file **out);
 /* 0 if `t` may access it with the given bits (4 read, 2 write, 1 execute), -EACCES, -EROFS. */
 int vfs_permission(struct task *t, const struct path *p, uint32_t bits);
 
