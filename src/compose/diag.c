@@ -210,7 +210,7 @@ int diags_to_err(struct diags *d, struct err *err)
     if (d->errors > shown) {
         buf_printf(&text, "\nand %zu more errors", d->errors - shown);
     }
-    err_set(err, ERR_USAGE, "%s", text.data);
+    err_set(err, ERR_USAGE, "%s", text.data ? text.data : "");
     if (d->errors == 1 && hint) {
         err_hint(err, "%s", hint);
     }

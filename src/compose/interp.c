@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 #include "compose/pool.h"
-#include "compose/yaml.h"
+#include "compose/yaml_tree.h"
 
 const struct env_entry *env_find(const struct env *env, const char *name)
 {

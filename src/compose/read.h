@@ -7,7 +7,7 @@
 #include "compose/diag.h"
 #include "compose/interp.h"
 #include "compose/pool.h"
-#include "compose/yaml.h"
+#include "compose/yaml_tree.h"
 
 enum { PATH_DEPTH_MAX = 16 };
 

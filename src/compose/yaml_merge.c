@@ -1,5 +1,5 @@
 /* Merge keys and questions about finished nodes. */
-#include "compose/yaml.h"
+#include "compose/yaml_tree.h"
 
 #include <string.h>
 

@@ -5,8 +5,8 @@
  *
  * An alias shares the node it names, so a tree is a directed acyclic graph; its size when written
  * out in full is bounded by YAML_NODES_MAX, its depth by YAML_DEPTH_MAX. */
-#ifndef EVERETT_COMPOSE_YAML_H
-#define EVERETT_COMPOSE_YAML_H
+#ifndef EVERETT_COMPOSE_YAML_TREE_H
+#define EVERETT_COMPOSE_YAML_TREE_H
 
 #include "compose/diag.h"
 

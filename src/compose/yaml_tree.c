@@ -1,5 +1,5 @@
 /* From libyaml's events to a tree: anchors, aliases, tags, duplicate keys and limits. */
-#include "compose/yaml.h"
+#include "compose/yaml_tree.h"
 
 #include <stdlib.h>
 #include <string.h>
