@@ -151,6 +151,12 @@ struct process {
     vtime start_time, children_cpu_ns;
     vtime dead_cpu_ns;          /* CPU time of threads that have gone */
     struct stream entropy;      /* its own getrandom stream */
+    /* What exec passed: arguments, then environment (proc_exec_done). kalloc'ed; others see it in
+     * /proc/PID/cmdline, as the memory itself can only be read by its owner. */
+    char *arg_text;
+    uint32_t arg_len, env_len;
+    int oom_score_adj;                /* inherited */
+    uint32_t coredump_filter_flipped; /* inherited; /proc/PID/coredump_filter xor 0x33 */
     /* Called when it has become a zombie and has no parent process (PID 1, commands). */
     void (*on_exit)(struct machine *m, struct process *p);
     void *on_exit_data;
