@@ -9,12 +9,12 @@
 #include "image/tree.h"
 
 struct data_file {
-    int fd; /* borrowed; read and write, empty at the beginning */
-    struct digest digest;
-    uint64_t pages;     /* finished */
-    uint64_t len_max;   /* whole file, bytes */
-    uint64_t first;     /* page of the current file */
-    uint64_t size, pos; /* of the current file */
+    int fd; /* borrowed; read and write; holds `pages` pages at the beginning (normally none) */
+    struct digest digest; /* of the pages written here */
+    uint64_t pages;       /* finished */
+    uint64_t len_max;     /* whole file, bytes */
+    uint64_t first;       /* page of the current file */
+    uint64_t size, pos;   /* of the current file */
     uint8_t head[4];
 };
 

@@ -1,0 +1,95 @@
+/* Host files for universes that run host programs without an image.
+ *
+ * The kernel asks, the runner answers (image/hostimport.h), one request at a time, through a
+ * mailbox of one request and one response in shared memory. Inode numbers are given in the order in
+ * which files are first mentioned in a response, so that they depend on the universe's own requests
+ * alone. An answer once given stays: asking again gives the same attributes and errors, whatever
+ * happens on the host meanwhile.
+ *
+ * /proc, /sys, /dev, /run, every other kernel file system and Everett's own store appear as empty
+ * directories marked IMPORT_EXCLUDED: the kernel mounts its own there.
+ *
+ * Little-endian; unused bytes are zero. */
+#ifndef EVERETT_ABI_IMPORT_H
+#define EVERETT_ABI_IMPORT_H
+
+#include <stdint.h>
+
+#include "abi/pack.h"
+
+#define IMPORT_ROOT_INO    1u
+#define IMPORT_NAME_MAX    255u
+#define IMPORT_PAYLOAD_MAX 65408u
+
+enum import_op {
+    /* ino, name: one entry of a directory ("." is the directory itself); no symbolic link is
+     * followed. Fills attr. -ENOENT, -ENOTDIR, -EACCES. */
+    IMPORT_LOOKUP = 1,
+    /* ino, cursor: entries as struct import_dirent, bytewise by name, without "." and "..". Start
+     * with cursor 0 and go on with `cursor` of the response until that is 0. -ENOTDIR, -EACCES. */
+    IMPORT_READDIR = 2,
+    /* ino: the target, `length` bytes. -EINVAL when it is no symbolic link. */
+    IMPORT_READLINK = 3,
+    /* ino, cursor: a regular file's contents as struct import_data, then pack_patch records from
+     * number `cursor` on; `cursor` of the response goes on with them, 0 when all were given.
+     * -EACCES: the host lets us not read it. -EINVAL: no regular file. -EIO: it changed on the
+     * host since it was first seen, or could not be copied. */
+    IMPORT_DATA = 4,
+};
+
+struct import_request {
+    uint32_t op;
+    uint32_t ino;
+    uint64_t cursor;
+    uint32_t name_len;
+    uint32_t reserved;
+    char name[IMPORT_NAME_MAX + 1];
+};
+
+#define IMPORT_EXCLUDED 1u /* in import_attr.flags */
+
+struct import_attr {
+    uint32_t ino;
+    uint32_t mode; /* S_IFMT | permission bits, as stat(2) */
+    uint32_t uid, gid;
+    uint32_t nlink; /* directories: 1, as on file systems that do not count */
+    uint32_t flags;
+    uint32_t rdev_major, rdev_minor;
+    uint64_t size; /* directories: one page */
+    int64_t mtime_s;
+    uint32_t mtime_ns;
+    uint32_t reserved;
+};
+
+/* The next one starts `record_len` bytes on, a multiple of 8. */
+struct import_dirent {
+    uint32_t ino;
+    uint16_t record_len;
+    uint8_t type; /* DT_REG ...: S_IFMT >> 12 */
+    uint8_t name_len;
+    char name[]; /* NUL-terminated */
+};
+
+struct import_data {
+    uint64_t page;         /* first page in the import data file; undefined when the size is 0 */
+    uint8_t sha256[32];    /* of the contents */
+    uint32_t patch_count;  /* of the whole file */
+    uint32_t patches_here; /* pack_patch records that follow */
+};
+
+struct import_response {
+    int32_t result;  /* 0 or a negative errno; then all else is zero */
+    uint32_t length; /* bytes used in payload */
+    uint64_t cursor;
+    struct import_attr attr; /* LOOKUP, DATA */
+    uint64_t reserved;
+    _Alignas(8) unsigned char payload[IMPORT_PAYLOAD_MAX];
+};
+
+_Static_assert(sizeof(struct import_request) == 280, "import request layout");
+_Static_assert(sizeof(struct import_attr) == 56, "import attributes layout");
+_Static_assert(sizeof(struct import_dirent) == 8, "import directory entry layout");
+_Static_assert(sizeof(struct import_data) == 48, "import data layout");
+_Static_assert(sizeof(struct import_response) <= 65536, "import response layout");
+
+#endif
