@@ -1,0 +1,14 @@
+/* Comparison with earlier runs of the same source. */
+#ifndef EVERETT_REPORT_HISTORY_H
+#define EVERETT_REPORT_HISTORY_H
+
+#include "base/err.h"
+
+struct report;
+
+/* Fills findings and per-property history. Earlier runs are the directories beside the run's own
+ * that hold a finished run of the same source (or, without one, of the same name) started before
+ * it. Runs that cannot be read are left out: they may be of another version. */
+int history_compare(struct report *r, bool look, struct err *err) must_check;
+
+#endif
