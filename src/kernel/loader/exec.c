@@ -20,6 +20,7 @@
 #include "kernel/task/task.h"
 #include "kernel/trace/trace.h"
 #include "kernel/vfs/inode.h"
+#include "kernel/vfs/special/proc.h"
 #include "kernel/vfs/vfs.h"
 
 #define SCRIPT_DEPTH_MAX 4   /* Linux fs/exec.c: 5 formats, ELOOP beyond */
@@ -378,6 +379,7 @@ void exec_start(struct task *t)
     if (err) {
         task_exit_group(t, SIGNAL_SEGV);
     }
+    proc_exec_done(t);
     emit_exec(t);
 }
 

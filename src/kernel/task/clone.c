@@ -16,6 +16,7 @@
 #include "kernel/task/task.h"
 #include "kernel/trace/trace.h"
 #include "kernel/vfs/file.h"
+#include "kernel/vfs/special/proc.h"
 #include "kernel/vfs/vfs.h"
 
 #define NAMESPACE_FLAGS                                                                            \
@@ -65,6 +66,7 @@ static struct process *new_process(struct task *t, const struct clone_request *r
     }
     p->exe_file = t->process->exe_file ? file_get(t->process->exe_file) : NULL;
     memcpy(p->rlimits, t->process->rlimits, sizeof p->rlimits);
+    proc_fork_done(p, t->process);
     process_signals_fork(p, t->process, (r->flags & CLONE_SIGHAND) != 0);
     return p;
 }

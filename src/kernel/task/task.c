@@ -188,6 +188,7 @@ void process_reap(struct process *p)
         task_free(p->leader);
     }
     kfree(m, p->exe_path);
+    kfree(m, p->arg_text);
     file_put(p->exe_file);
     file_put(p->tty);
     kfree(m, p);
