@@ -15,11 +15,4 @@ struct file *anon_file_create(struct machine *m, const struct file_ops *ops, con
 /* Gives f the lowest free descriptor; takes the reference even on failure. fd or -EMFILE. */
 int anon_file_install(struct task *t, struct file *f, bool cloexec);
 
-/* The file behind fd for everything that does more than name it: NULL (-EBADF) for O_PATH too. */
-static inline struct file *fd_usable(struct task *t, int fd)
-{
-    struct file *f = fd_file(t, fd);
-    return f && !(f->flags & O_PATH) ? f : NULL;
-}
-
 #endif

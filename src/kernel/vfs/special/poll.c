@@ -22,7 +22,7 @@ static uint32_t entry_ready(struct task *t, const struct pollfd *p)
     if (p->fd < 0) {
         return 0;
     }
-    f = fd_usable(t, p->fd);
+    f = fd_file_io(t, p->fd);
     return f ? file_poll(f) & ((uint16_t)p->events | ALWAYS) : ABI_POLLNVAL;
 }
 
@@ -56,7 +56,7 @@ int poll_register(struct task *t, gaddr fds, uint32_t nfds)
         if (user_read(t, &p, gaddr_add(fds, (uint64_t)i * sizeof p), sizeof p)) {
             return -EFAULT;
         }
-        f = p.fd >= 0 ? fd_usable(t, p.fd) : NULL;
+        f = p.fd >= 0 ? fd_file_io(t, p.fd) : NULL;
         if (f && f->wq) {
             task_wait_on(t, f->wq, (uint16_t)p.events | ALWAYS);
         }
@@ -90,7 +90,7 @@ static int64_t words_ready(struct task *t, uint32_t word, uint64_t sets[SELECT_S
 
     while (any) {
         uint32_t bit = (uint32_t)__builtin_ctzll(any);
-        struct file *f = fd_usable(t, (int)(word * 64 + bit));
+        struct file *f = fd_file_io(t, (int)(word * 64 + bit));
         uint32_t ready;
 
         if (!f) {
@@ -140,7 +140,7 @@ int select_register(struct task *t, const struct select_sets *s)
         any = sets[SELECT_IN] | sets[SELECT_OUT] | sets[SELECT_EX];
         for (; any; any &= any - 1) {
             uint32_t bit = (uint32_t)__builtin_ctzll(any), mask = 0;
-            struct file *f = fd_usable(t, (int)(w * 64 + bit));
+            struct file *f = fd_file_io(t, (int)(w * 64 + bit));
 
             for (unsigned k = 0; k < SELECT_SETS; k++) {
                 mask |= sets[k] >> bit & 1 ? select_mask[k] : 0;
