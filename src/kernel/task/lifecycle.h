@@ -43,6 +43,9 @@ void kstack_free(struct mm *mm, uint32_t slot);
 /* What an START_EXEC task runs on its first stack: loads t->exec and returns to the guest. */
 void exec_start(struct task *t);
 
+/* Adds the cost of entering the kernel and of the vDSO reads before it. */
+void task_charge(struct task *t);
+
 /* Everything between the end of a call (or a fault) and the guest: pending exit, stops, signals,
  * the time page. Always ends with the task allowed to run guest code. */
 void task_return_to_guest(struct task *t);

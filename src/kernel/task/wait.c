@@ -3,6 +3,7 @@
 #include "kernel/machine.h"
 #include "kernel/node.h"
 #include "kernel/sched/sched.h"
+#include "kernel/mm/usercopy.h"
 #include "kernel/syscalls/handlers.h"
 #include "kernel/task/lifecycle.h"
 #include "kernel/task/task.h"

@@ -1,0 +1,76 @@
+/* Inside a guest process: what the entry files share. Everything here is private to the host
+ * process and cloned with it. */
+#ifndef EVERETT_ENTRY_ENGINE_H
+#define EVERETT_ENTRY_ENGINE_H
+
+#include "abi/control.h"
+#include "abi/layout.h"
+#include "base/base.h"
+#include "kernel/port.h"
+#include "kernel/task/regs.h"
+
+struct machine;
+struct task;
+
+/* Bottom of a kernel stack slot. */
+struct kstack_head {
+    unsigned char fp[4032]; /* XSAVE area, standard format; size from CPUID */
+    uint64_t saved_rsp;     /* kernel stack pointer while switched out */
+    uint64_t reserved[7];
+};
+
+/* The time page is the first page of the private range; the stacks follow. */
+#define KSTACKS_ADDR (ENGINE_PRIVATE + (1ul << 20))
+
+struct engine {
+    struct machine *machine;
+    struct control *control;
+    struct task *current;
+    uint32_t slot; /* of the address space this host process is */
+    struct port port;
+};
+
+extern struct engine engine;
+
+/* entry.S */
+extern uint64_t entry_kstack_top; /* where the current task's register frame ends */
+void entry_patched(void);         /* target of patched call sites */
+void context_switch(uint64_t *save_rsp, uint64_t load_rsp);
+_Noreturn void enter_call(struct guest_regs *frame);  /* run a trapped call on the kernel stack */
+_Noreturn void enter_fault(struct guest_regs *frame); /* ... a fault */
+_Noreturn void enter_start(struct guest_regs *frame); /* ... a task's first instructions */
+void thread_start(void);          /* first return address of a new green thread */
+void host_sigreturn(void);
+size_t usercopy_bytes(void *dst, const void *src, size_t n);
+size_t userzero_bytes(void *dst, size_t n);
+extern char usercopy_insn[], usercopy_done[], userzero_insn[], userzero_done[];
+
+/* context.c */
+void engine_set_current(struct task *t);
+struct kstack_head *kstack_head(const struct task *t);
+void context_init(void); /* FP area size and mask */
+void fp_load(const unsigned char *area);
+void port_switch_to(struct machine *m, struct task *prev, struct task *next);
+void port_prepare_thread(struct machine *m, struct task *parent, struct task *child);
+int port_fork_mm(struct machine *m, struct task *parent, struct task *child);
+void port_exit_mm(struct machine *m, struct task *next);
+_Noreturn void zygote_run(struct task *first);
+
+/* trap.c */
+void trap_init(void);
+void filter_install(void);
+
+/* patch.c */
+void patch_site(struct machine *m, struct task *t, uint64_t site);
+/* Where guest code at rip really continues, if a patched call site covers it. */
+uint64_t patch_forward(const struct task *t, uint64_t rip);
+/* The guest's own address for an instruction pointer in a trampoline. */
+uint64_t patch_original(const struct task *t, uint64_t rip);
+
+/* link.c: the runner's side */
+void port_emit(const void *record, size_t len);
+void port_import(const struct import_request *req, struct import_response *resp);
+_Noreturn void engine_over(enum control_over how);
+_Noreturn void engine_panic(const char *text);
+
+#endif
