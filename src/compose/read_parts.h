@@ -12,7 +12,7 @@ struct service_draft {
     struct compose_strings cap_add, cap_drop;
     bool built;
     char *network_mode;
-    struct mark network_mode_at, container_name_at, scale_at;
+    struct mark network_mode_at, container_name_at, scale_at, cap_at;
     bool scale_given, replicas_given, restart_given, policy_given;
     uint32_t scale, deploy_replicas;
     enum compose_restart policy;

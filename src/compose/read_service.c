@@ -75,11 +75,28 @@ static int read_image(struct reader *r, const struct key_rule *rule, void *field
     if (!s) {
         return -1;
     }
+    *(char **)field = pool_strdup(r->pool, s); /* even if wrong: it is not missing */
     if (!*s || s[strcspn(s, " \t\r\n")]) {
         return diag_error(&r->diags, v->at, "like `etcd:v3.5` or `registry:5000/team/etcd:v3.5`",
                           "`%s` is no image reference", s);
     }
-    return read_string(r, rule, field, v);
+    return 0;
+}
+
+static int read_cap_add(struct reader *r, const struct key_rule *rule, void *field,
+                        const struct ynode *v)
+{
+    struct service_draft *d = field;
+    d->cap_at = v->at;
+    return read_strings(r, rule, &d->cap_add, v);
+}
+
+static int read_cap_drop(struct reader *r, const struct key_rule *rule, void *field,
+                         const struct ynode *v)
+{
+    struct service_draft *d = field;
+    d->cap_at = d->cap_add.n ? d->cap_at : v->at;
+    return read_strings(r, rule, &d->cap_drop, v);
 }
 
 #define S(name, member, fn) RULE(name, struct service_draft, s.member, fn)
@@ -121,8 +138,8 @@ static const struct key_rule service_rules[] = {
     RULE_WHOLE("ulimits", read_ulimits),
     S("mem_limit", mem_limit, read_size),
     S("privileged", privileged, read_bool),
-    RULE("cap_add", struct service_draft, cap_add, read_strings),
-    RULE("cap_drop", struct service_draft, cap_drop, read_strings),
+    RULE_WHOLE("cap_add", read_cap_add),
+    RULE_WHOLE("cap_drop", read_cap_drop),
     S("sysctls", sysctls, read_sysctls),
     S("labels", labels, read_pairs),
     RULE_WHOLE("platform", read_platform),
@@ -310,13 +327,12 @@ static int finish_image(struct reader *r, struct service_draft *d)
 static int finish_service(struct reader *r, struct service_draft *d)
 {
     struct compose_service *s = &d->s;
-    struct mark at = mark_at(r, s->line, s->col);
     if (!d->restart_given && d->policy_given) {
         s->restart = d->policy;
         s->restart_max = d->policy_max;
     }
     s->mem_limit = d->deploy_memory ? d->deploy_memory : s->mem_limit;
-    s->capabilities = capability_mask(r, at, &d->cap_add, &d->cap_drop);
+    s->capabilities = capability_mask(r, d->cap_at, &d->cap_add, &d->cap_drop);
     if (s->privileged) {
         s->capabilities = (1ull << CAPABILITY_COUNT) - 1;
     }
