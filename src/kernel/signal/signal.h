@@ -118,6 +118,8 @@ int signal_send_task(struct task *t, const struct siginfo *info);
 int signal_send_group(struct node *n, int32_t pgid, const struct siginfo *info);
 /* Kernel-generated signal without further information (SI_KERNEL). */
 void signal_kernel(struct process *p, int signo);
+/* A timer's own queue entry, to one thread or (NULL) to its process. 1: queued; 0: ignored. */
+int signal_send_timer(struct posix_timer *pt, struct task *target);
 /* SIGPIPE for the writing thread. */
 void signal_pipe(struct task *t);
 /* Takes the lowest pending signal within `set`; false if none. */

@@ -30,6 +30,8 @@ bool cred_in_group(const struct credentials *c, uint32_t gid);
 
 /* Docker's defaults, then the plan's. */
 void rlimits_init(struct process *p, const struct plan_node *plan);
+/* Processors the thread may use; never empty. */
+uint64_t task_cpu_mask(const struct task *t);
 uint64_t rlimit_soft(const struct process *p, unsigned resource);
 
 bool session_group_exists(const struct node *n, abi_pid pgid, abi_pid sid);
