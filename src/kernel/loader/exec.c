@@ -369,6 +369,7 @@ void exec_start(struct task *t)
         resolve_spawn(t, p);
     }
     signals_exec(t);
+    t->process->exec_done = true;
     fd_table_close_on_exec(t, t->fds);
     set_comm(t, p->filename);
     set_exe(t, p);

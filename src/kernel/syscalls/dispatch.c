@@ -13,6 +13,7 @@
 #include "kernel/task/lifecycle.h"
 #include "kernel/task/regs.h"
 #include "kernel/task/task.h"
+#include "kernel/time/clock.h"
 #include "kernel/trace/trace.h"
 
 /* Clock reads through the vDSO since the last return, bounded because the guest can write there. */
@@ -35,6 +36,9 @@ void task_charge(struct task *t)
     charge_vdso_reads(m, t);
     m->clock.now += m->clock.call_cost_ns;
     t->cpu_time_ns += m->clock.call_cost_ns;
+    if (t->cpu_time_ns >= t->cpu_check_ns) {
+        cpu_timers_check(t);
+    }
 }
 
 static void set_time_page(struct machine *m, struct task *t)

@@ -93,6 +93,8 @@ static void share_context(struct task *t, struct task *child, uint64_t flags)
     child->sched_priority = t->sched_priority;
     child->personality = t->personality;
     child->timer_slack_ns = t->timer_slack_ns;
+    child->ioprio = t->ioprio;
+    child->cpu_mask = t->cpu_mask;
 }
 
 static void emit_fork(struct task *t, struct process *p)

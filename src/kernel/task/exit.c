@@ -72,7 +72,7 @@ static void emit_exit(struct process *p)
     struct event_process e = {
         .kind = PROCESS_EXIT,
         .signal = (uint16_t)(status & 0x7f),
-        .core_signal = (status & 0x80) != 0,
+        .core_signal = signal_default_is_core(status & 0x7f),
         .exit_code = (uint32_t)(status >> 8 & 0xff),
         .parent_pid = p->parent ? (uint32_t)p->parent->pid : 0,
         .by_injector = p->by_injector,

@@ -1,5 +1,6 @@
 /* Tasks and processes as objects: creation, pids, look-up, removal. */
 #include "kernel/task/task.h"
+#include "kernel/time/clock.h"
 
 #include "base/str.h"
 #include "kernel/alloc.h"
@@ -175,7 +176,7 @@ void process_reap(struct process *p)
     struct machine *m = p->m;
     ASSERT(p->zombie);
     if (p->parent) {
-        p->parent->children_cpu_ns += p->leader->cpu_time_ns + p->children_cpu_ns;
+        p->parent->children_cpu_ns += process_cpu_ns(p) + p->children_cpu_ns;
     }
     list_del(&p->sibling_link);
     list_del(&p->node_link);

@@ -111,6 +111,8 @@ struct task {
     int parent_death_signal;
     uint32_t personality;
     int nice, sched_policy, sched_priority;
+    uint32_t ioprio;
+    uint64_t cpu_mask; /* sched_setaffinity; 0: every processor */
     uint32_t timer_slack_ns;
     uint64_t restart_nr; /* ERESTART_RESTARTBLOCK: what restart_syscall repeats */
     uint64_t restart_args[6];
@@ -144,6 +146,9 @@ struct process {
     int exit_status;            /* wait status once zombie */
     int exit_signal;            /* to the parent: SIGCHLD, 0, ... */
     bool stop_reported, continue_pending;
+    bool exec_done;             /* since its fork (setpgid) */
+    bool thp_disabled;
+    uint32_t membarrier;        /* commands registered for */
     char *exe_path;             /* kalloc'ed: /proc/PID/exe */
     struct file *exe_file;
     struct file *tty;           /* controlling terminal */

@@ -7,6 +7,7 @@
 #include "kernel/syscalls/handlers.h"
 #include "kernel/task/lifecycle.h"
 #include "kernel/task/task.h"
+#include "kernel/time/clock.h"
 
 #define WNOHANG_    1u
 #define WUNTRACED_  2u /* WSTOPPED */
@@ -97,7 +98,7 @@ static struct sysret nothing_yet(struct task *t, const struct wait_request *r)
 
 static void usage_of(const struct process *c, uint64_t usage[18])
 {
-    uint64_t us = (c->leader->cpu_time_ns + c->children_cpu_ns) / NSEC_PER_USEC;
+    uint64_t us = (process_cpu_ns(c) + c->children_cpu_ns) / NSEC_PER_USEC;
     for (unsigned i = 0; i < 18; i++) {
         usage[i] = 0;
     }
