@@ -24,4 +24,4 @@ tests=/opt/antithesis/test/v1/main
     --copy "$out/eventually_nothing_lost:$tests/eventually_nothing_lost:755" \
     --mkdir /tmp:1777 --mkdir /ledger --entrypoint '["/wait_ready"]'
 
-ls -l "$images"/broken-counter*.tar | awk '{ printf "%6.1f MB  %s\n", $5 / 1e6, $9 }'
+du -k "$images"/broken-counter*.tar | awk '{ print $1 " kB  " $2 }'

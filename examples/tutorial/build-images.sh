@@ -56,7 +56,7 @@ make_rootfs() { # WHEEL OUTPUT
         --customize-hook="chroot \"\$1\" python3 -m zipfile -e /tmp/antithesis.whl $python_site" \
         --customize-hook="chroot \"\$1\" python3 -m compileall -q \
             --invalidation-mode unchecked-hash $python_site" \
-        --customize-hook='rm "$1/tmp/antithesis.whl"' \
+        --customize-hook="rm \"\$1/tmp/antithesis.whl\"" \
         "$suite" "$2" ${EVERETT_DEBIAN_MIRROR:+"$EVERETT_DEBIAN_MIRROR"}
 }
 

@@ -9,7 +9,8 @@
  *     15..0      hits it still covers
  *
  * A guard's edge id is its position in the module's guard array, found by address. Counting is not
- * atomic: when threads race on one guard a hit may be lost, which costs a count but never an edge. */
+ * atomic: when threads race on one guard a hit may be lost, which costs a count but never an edge.
+ */
 #include "sdk/libvoidstar/voidstar.h"
 
 #include "abi/guestcall.h"

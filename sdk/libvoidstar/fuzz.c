@@ -37,8 +37,9 @@ uint64_t fuzz_get_random(void)
 
 void fuzz_json_data(const char *message, size_t length)
 {
-    static const char too_long[] = "{\"antithesis_error\":{\"message\":\"libvoidstar: a JSON document "
-                                   "was refused by the universe\",\"code\":7}}";
+    static const char too_long[] =
+        "{\"antithesis_error\":{\"message\":\"libvoidstar: a JSON document "
+        "was refused by the universe\",\"code\":7}}";
     if (length == 0) {
         return;
     }

@@ -23,8 +23,9 @@ static bool document_begin(struct document *doc, char *small, size_t need)
     const long args[6] = {0, (long)need, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0};
     long address = raw_call6(RAW_MMAP, args);
     if (address < 0 && address > -4096) {
-        static const char lost[] = "{\"antithesis_error\":{\"message\":\"libvoidstar: no memory for a "
-                                   "message\",\"code\":12}}";
+        static const char lost[] =
+            "{\"antithesis_error\":{\"message\":\"libvoidstar: no memory for a "
+            "message\",\"code\":12}}";
         fuzz_json_data(lost, sizeof(lost) - 1);
         return false;
     }

@@ -114,8 +114,8 @@ void module_path(uintptr_t address, char *path, size_t size)
             return;
         }
     }
-    long n = raw_call3(RAW_READLINK, raw_pointer("/proc/self/exe"), raw_pointer(path),
-                       (long)size - 1);
+    long n =
+        raw_call3(RAW_READLINK, raw_pointer("/proc/self/exe"), raw_pointer(path), (long)size - 1);
     if (n > 0) {
         path[n] = '\0';
         return;

@@ -13,9 +13,10 @@ enum { STANDARD_OUT = 1, STANDARD_ERROR = 2 };
 /* A year: far beyond any run, and far below what could overflow. */
 #define QUIET_MAX_MS UINT64_C(31536000000)
 
-static const char usage[] = "usage: stop-faults SECONDS\n"
-                            "Stops fault injection for SECONDS (decimals allowed) of the universe's "
-                            "time, and returns at once.\n";
+static const char usage[] =
+    "usage: stop-faults SECONDS\n"
+    "Stops fault injection for SECONDS (decimals allowed) of the universe's "
+    "time, and returns at once.\n";
 
 static void say(int fd, const char *text)
 {

@@ -106,8 +106,8 @@ static void receive(struct replica *self)
     struct message message;
     struct sockaddr_in from;
     socklen_t from_size = sizeof(from);
-    ssize_t got = recvfrom(self->socket, &message, sizeof(message), 0, (struct sockaddr *)&from,
-                           &from_size);
+    ssize_t got =
+        recvfrom(self->socket, &message, sizeof(message), 0, (struct sockaddr *)&from, &from_size);
     if (got != (ssize_t)sizeof(message)) {
         return;
     }

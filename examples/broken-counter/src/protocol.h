@@ -3,9 +3,9 @@
 #ifndef COUNTER_PROTOCOL_H
 #define COUNTER_PROTOCOL_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <netinet/in.h>
 
 enum { REPLICAS = 3, COUNTERS = 4, NO_LEADER = REPLICAS };
 

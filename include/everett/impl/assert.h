@@ -151,8 +151,8 @@ EVERETT_SHARED int everett_declare(struct everett_site *site)
     __atomic_store_n(&site->leader, leader, __ATOMIC_RELEASE);
     do {
         site->next = head;
-    } while (!__atomic_compare_exchange_n(&everett_newest_site, &head, site, false, __ATOMIC_ACQ_REL,
-                                          __ATOMIC_ACQUIRE));
+    } while (!__atomic_compare_exchange_n(&everett_newest_site, &head, site, false,
+                                          __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
     everett_send_assert(site, false, site->declared_condition, everett_make_list(NULL, 0),
                         everett_make_list(NULL, 0));
     if (site->guidance != EVERETT_NO_GUIDANCE) {

@@ -84,7 +84,8 @@ static inline bool everett_is_nearer(struct everett_site *leader, double distanc
     memcpy(&bits, &distance, sizeof(bits));
     uint64_t old = __atomic_load_n(&leader->best_bits, __ATOMIC_RELAXED);
     for (;;) {
-        bool first = (__atomic_load_n(&leader->seen, __ATOMIC_ACQUIRE) & EVERETT_SEEN_DISTANCE) == 0;
+        bool first =
+            (__atomic_load_n(&leader->seen, __ATOMIC_ACQUIRE) & EVERETT_SEEN_DISTANCE) == 0;
         double best;
         memcpy(&best, &old, sizeof(best));
         if (!first && !(maximize ? distance > best : distance < best)) {
@@ -156,8 +157,8 @@ EVERETT_SHARED void everett_send_setup(const char *unused, struct everett_list d
 {
     struct everett_text text = {NULL, 0, 0, false};
     (void)unused;
-    everett_send_object("{\"antithesis_setup\":{\"status\":\"complete\",\"details\":", details, "}}",
-                        &text);
+    everett_send_object("{\"antithesis_setup\":{\"status\":\"complete\",\"details\":", details,
+                        "}}", &text);
 }
 
 EVERETT_SHARED void everett_send_event(const char *name, struct everett_list details)

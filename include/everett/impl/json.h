@@ -110,8 +110,7 @@ static inline void everett_text_double(struct everett_text *text, double value)
     everett_text_put(text, digits);
 }
 
-EVERETT_SHARED void everett_text_value(struct everett_text *text,
-                                       const struct everett_value *value)
+EVERETT_SHARED void everett_text_value(struct everett_text *text, const struct everett_value *value)
 {
     char digits[24];
     if (value->kind == EVERETT_DOUBLE) {

@@ -44,7 +44,8 @@ EVERETT_SHARED void everett_sink_send(const char *json, size_t length)
 {
     struct everett_sink *sink = &everett_the_sink;
     int kind = everett_sink_resolve();
-    if (kind != EVERETT_SINK_NONE && !__atomic_exchange_n(&sink->banner_sent, 1, __ATOMIC_RELAXED)) {
+    if (kind != EVERETT_SINK_NONE &&
+        !__atomic_exchange_n(&sink->banner_sent, 1, __ATOMIC_RELAXED)) {
         char banner[256];
         int n = snprintf(banner, sizeof(banner),
                          "{\"antithesis_sdk\":{\"language\":{\"name\":\"%s\",\"version\":\"%ld\"},"

@@ -20,7 +20,9 @@ template <class Site> struct everett_before_main {
 template <class Site>
 const int everett_before_main<Site>::done = everett_declare(Site::everett_site_of());
 
-static inline void everett_keep(const int *) {}
+static inline void everett_keep(const int *)
+{
+}
 
 #define EVERETT_SITE_(guidance, maximize, message, ...)                                            \
     static const char *const everett_function = __func__;                                          \
@@ -86,8 +88,8 @@ __attribute__((constructor)) static void everett_declare_all(void)
 #define EVERETT_SITE_(guidance, maximize, message, ...)                                            \
     static struct everett_site everett_site =                                                      \
         EVERETT_SITE_INIT_(message, guidance, maximize, __func__, __VA_ARGS__);                    \
-    static struct everett_site *everett_here                                                       \
-        __attribute__((section("everett_sites"), used)) = &everett_site;
+    static struct everett_site *everett_here __attribute__((section("everett_sites"), used)) =     \
+        &everett_site;
 
 #define EVERETT_OPERAND_(name, value)                                                              \
     _Generic((value), double                                                                       \
@@ -112,23 +114,23 @@ __attribute__((constructor)) static void everett_declare_all(void)
         const bool everett_condition = (condition);                                                \
         if (everett_is_news(everett_here, everett_condition)) {                                    \
             const struct everett_pair everett_details[] = {EVERETT_END_PAIR_, ##__VA_ARGS__};      \
-            everett_evaluate(everett_here, everett_condition, everett_make_list(NULL, 0),               \
+            everett_evaluate(everett_here, everett_condition, everett_make_list(NULL, 0),          \
                              EVERETT_LIST_(everett_details));                                      \
         }                                                                                          \
     } while (0)
 
-#define EVERETT_COMPARE_(row, op, maximize, left, right, message, ...)                                       \
+#define EVERETT_COMPARE_(row, op, maximize, left, right, message, ...)                             \
     do {                                                                                           \
-        EVERETT_SITE_(EVERETT_NUMERIC, maximize, message, row)               \
+        EVERETT_SITE_(EVERETT_NUMERIC, maximize, message, row)                                     \
         const struct everett_pair everett_operands[] = {EVERETT_OPERAND_("left", left),            \
                                                         EVERETT_OPERAND_("right", right)};         \
         const struct everett_pair everett_details[] = {EVERETT_END_PAIR_, ##__VA_ARGS__};          \
         everett_compare(everett_here, op, everett_operands, EVERETT_LIST_(everett_details));       \
     } while (0)
 
-#define EVERETT_NAMED_(row, judge, maximize, conditions, message, ...)                                       \
+#define EVERETT_NAMED_(row, judge, maximize, conditions, message, ...)                             \
     do {                                                                                           \
-        EVERETT_SITE_(EVERETT_BOOLEAN, maximize, message, row)       \
+        EVERETT_SITE_(EVERETT_BOOLEAN, maximize, message, row)                                     \
         const struct everett_pair everett_names[] = {EVERETT_UNWRAP_ conditions};                  \
         const struct everett_pair everett_details[] = {EVERETT_END_PAIR_, ##__VA_ARGS__};          \
         everett_named(everett_here, judge(EVERETT_LIST_(everett_names)),                           \

@@ -29,8 +29,8 @@ struct everett_pair {
     struct everett_value value;
 };
 
-static inline struct everett_pair everett_make_pair(const char *name, int kind, int64_t i, uint64_t u,
-                                                    double d, const char *s)
+static inline struct everett_pair everett_make_pair(const char *name, int kind, int64_t i,
+                                                    uint64_t u, double d, const char *s)
 {
     struct everett_pair pair = {name, {kind, i, u, d, s}};
     return pair;
