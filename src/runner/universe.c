@@ -1,0 +1,391 @@
+#include "runner/universe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "abi/control.h"
+#include "abi/layout.h"
+#include "base/mem.h"
+#include "image/hostimport.h"
+#include "runner/plan_builder.h"
+
+#define RING_BYTES (4ul << 20)
+#define TICK_NS    100000000l
+
+struct universe {
+    const struct plan_builder *plan;
+    const struct universe_options *o;
+    struct universe_result *r;
+    int control_fd, arena_fd, data_fd;
+    struct control *control;
+    pid_t group; /* the zygote's pid: the process group of the universe */
+    uint64_t started_ns, tick_ns;
+    uint64_t last_calls, last_progress_ns;
+    unsigned char *record; /* one event, copied out of the ring */
+    size_t record_cap;
+    bool ended; /* the END event was seen */
+};
+
+static uint64_t host_now(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static int memory_file(const char *name, uint64_t size, struct err *err)
+{
+    int fd = memfd_create(name, MFD_CLOEXEC);
+    if (fd < 0 || ftruncate(fd, (off_t)size)) {
+        int e = errno;
+        if (fd >= 0) {
+            close(fd);
+        }
+        return err_errno(err, e, "cannot make shared memory for a universe");
+    }
+    return fd;
+}
+
+static int make_control(struct universe *u, struct err *err)
+{
+    uint64_t plan_off = round_up_u64(sizeof(struct control), PAGE_SIZE);
+    uint64_t plan_len = u->plan->bytes.len;
+    uint64_t ring_off = round_up_u64(plan_off + plan_len, PAGE_SIZE);
+    uint64_t bytes = ring_off + RING_BYTES;
+    u->control_fd = memory_file("everett-control", bytes, err);
+    u->arena_fd = u->control_fd < 0 ? -1 : memory_file("everett-arena", ARENA_MAX_BYTES, err);
+    u->data_fd = u->arena_fd < 0 ? -1 : memory_file("everett-data", DATA_MAX_BYTES, err);
+    if (u->data_fd < 0) {
+        return -1;
+    }
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, u->control_fd, 0);
+    if (p == MAP_FAILED) {
+        return err_errno(err, errno, "cannot map the control area");
+    }
+    struct control *c = u->control = p;
+    c->magic = CONTROL_MAGIC;
+    c->bytes = bytes;
+    c->arena_fd = ENGINE_FD_ARENA;
+    c->data_fd = ENGINE_FD_DATA;
+    c->plan_off = plan_off;
+    c->plan_len = plan_len;
+    c->ring_off = ring_off;
+    c->ring_len = RING_BYTES;
+    memcpy((char *)c + plan_off, u->plan->bytes.data, plan_len);
+    return 0;
+}
+
+/* --- the child that becomes the zygote ------------------------------------------------------------- */
+
+static void pin_to_core(int core)
+{
+    if (core >= 0) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET((size_t)core, &set);
+        sched_setaffinity(0, sizeof set, &set);
+    }
+}
+
+/* Sources first go above every target number, then each to its place. Those are inherited. */
+static bool place_descriptors(const struct universe *u)
+{
+    size_t n = 3 + u->plan->fd_count;
+    int high[n];
+    for (size_t i = 0; i < n; i++) {
+        int fd = i == 0 ? u->control_fd : i == 1 ? u->arena_fd : i == 2 ? u->data_fd
+                                                                        : u->plan->fds[i - 3];
+        high[i] = fcntl(fd, F_DUPFD, ENGINE_FD_CONTROL + (int)n);
+        if (high[i] < 0) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (dup2(high[i], ENGINE_FD_CONTROL + (int)i) < 0) {
+            return false;
+        }
+    }
+    return syscall(SYS_close_range, 0u, (unsigned)ENGINE_FD_CONTROL - 1, 0u) == 0 &&
+           syscall(SYS_close_range, (unsigned)(ENGINE_FD_CONTROL + (int)n), ~0u, 0u) == 0;
+}
+
+static _Noreturn void become_zygote(const struct universe *u, pid_t runner)
+{
+    static const struct rlimit no_core = {0, 0};
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setrlimit(RLIMIT_CORE, &no_core);
+    pin_to_core(u->o->core);
+    char fd_text[16] = "900";
+    char *argv[] = {(char *)(uintptr_t) "everett-engine", fd_text, NULL};
+    char *envp[] = {NULL};
+    if (getppid() == runner && place_descriptors(u)) {
+        execve(u->o->engine_path, argv, envp);
+    }
+    _exit(95);
+}
+
+static int start_engine(struct universe *u, struct err *err)
+{
+    pid_t self = getpid();
+    if (access(u->o->engine_path, X_OK)) {
+        return err_errno(err, errno, "engine %s", u->o->engine_path);
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        become_zygote(u, self);
+    }
+    if (pid < 0) {
+        return err_errno(err, errno, "cannot start the engine");
+    }
+    setpgid(pid, pid);
+    u->group = pid;
+    return 0;
+}
+
+/* --- while it runs ----------------------------------------------------------------------------------- */
+
+static void read_ring(const struct universe *u, uint64_t at, void *dst, size_t n)
+{
+    const struct control *c = u->control;
+    const unsigned char *ring = (const unsigned char *)c + c->ring_off;
+    uint64_t pos = at & (c->ring_len - 1);
+    size_t first = (size_t)min_u64(n, c->ring_len - pos);
+    memcpy(dst, ring + pos, first);
+    memcpy((char *)dst + first, ring, n - first);
+}
+
+static void note_end(struct universe *u, const struct event *e)
+{
+    struct event_end end;
+    if (e->type != EVENT_END || e->length < sizeof end) {
+        return;
+    }
+    memcpy(&end, e->payload, sizeof end);
+    u->r->end = end;
+    u->r->virtual_ns = e->vtime_ns;
+    size_t n = min_u64(e->length - sizeof end, sizeof u->r->end_text - 1);
+    memcpy(u->r->end_text, e->payload + sizeof end, n);
+    u->ended = true;
+}
+
+/* The ring is shared with processes that run hostile code: sizes are checked, not trusted. */
+static bool drain(struct universe *u)
+{
+    struct control *c = u->control;
+    uint64_t head = __atomic_load_n(&c->ring_head, __ATOMIC_ACQUIRE), tail = c->ring_tail;
+    while (tail < head) {
+        struct event e;
+        if (head - tail < sizeof e || head - tail > RING_BYTES) {
+            return false;
+        }
+        read_ring(u, tail, &e, sizeof e);
+        if (e.size < sizeof e || e.size % 8 || e.size > head - tail ||
+            e.length > e.size - sizeof e) {
+            return false;
+        }
+        if (e.size > u->record_cap) {
+            free(u->record);
+            u->record_cap = e.size * 2;
+            u->record = mem_zalloc(u->record_cap);
+        }
+        read_ring(u, tail, u->record, e.size);
+        tail += e.size;
+        const struct event *full = (const struct event *)(void *)u->record;
+        note_end(u, full);
+        u->o->on_event(u->o->ctx, full);
+    }
+    __atomic_store_n(&c->ring_tail, tail, __ATOMIC_RELEASE);
+    __atomic_add_fetch(&c->ring_room, 1, __ATOMIC_RELEASE);
+    syscall(SYS_futex, &c->ring_room, FUTEX_WAKE, 64, NULL, NULL, 0);
+    return true;
+}
+
+static void serve_import(struct universe *u)
+{
+    struct control *c = u->control;
+    if (__atomic_load_n(&c->import_state, __ATOMIC_ACQUIRE) != 1) {
+        return;
+    }
+    memset(&c->import_response, 0, offsetof(struct import_response, payload));
+    if (u->o->import) {
+        hostimport_serve(u->o->import, &c->import_request, &c->import_response);
+    } else {
+        c->import_response.result = -EINVAL;
+    }
+    __atomic_store_n(&c->import_state, 2, __ATOMIC_RELEASE);
+    syscall(SYS_futex, &c->import_state, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+static void engine_error(struct universe *u, const char *fmt, ...) printf_like(2, 3);
+
+static void engine_error(struct universe *u, const char *fmt, ...)
+{
+    if (u->r->engine_error) {
+        return;
+    }
+    va_list ap;
+    va_start(ap, fmt);
+    if (vasprintf(&u->r->engine_error, fmt, ap) < 0) {
+        abort();
+    }
+    va_end(ap);
+}
+
+/* Host processes end with status 0 when their guest process ends; anything else is our failure. */
+static bool reap(struct universe *u, int flags)
+{
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-u->group, &status, flags)) > 0) {
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+            continue;
+        }
+        if (WIFSIGNALED(status)) {
+            engine_error(u, "a host process of the universe was killed by signal %d%s",
+                         WTERMSIG(status),
+                         WTERMSIG(status) == SIGSYS ? " (a host call outside the allowed ones)" : "");
+        } else {
+            engine_error(u, "a host process of the universe exited with status %d",
+                         WEXITSTATUS(status));
+        }
+        return false;
+    }
+    if (pid < 0 && errno == ECHILD) {
+        engine_error(u, "every host process of the universe is gone");
+        return false;
+    }
+    return true;
+}
+
+static bool within_limits(struct universe *u)
+{
+    uint64_t now = host_now();
+    struct control *c = u->control;
+    if (c->calls != u->last_calls) {
+        u->last_calls = c->calls;
+        u->last_progress_ns = now;
+    }
+    if (u->o->stop && *u->o->stop) {
+        u->r->stopped = true;
+        return false;
+    }
+    if (u->o->wall_limit_ns && now - u->started_ns > u->o->wall_limit_ns) {
+        engine_error(u, "the universe took longer than %llu s of wall time",
+                     (unsigned long long)(u->o->wall_limit_ns / 1000000000));
+        return false;
+    }
+    if (u->o->spin_limit_ns && now - u->last_progress_ns > u->o->spin_limit_ns) {
+        engine_error(u, "a guest ran for %llu s without a single system call (a spin loop?)",
+                     (unsigned long long)(u->o->spin_limit_ns / 1000000000));
+        return false;
+    }
+    if (u->o->on_tick && now - u->tick_ns >= TICK_NS) {
+        u->tick_ns = now;
+        u->o->on_tick(u->o->ctx, c->vtime_ns, c->calls);
+    }
+    return true;
+}
+
+static void wait_for_news(struct universe *u, uint32_t seen)
+{
+    struct timespec ts = {0, TICK_NS};
+    syscall(SYS_futex, &u->control->notify, FUTEX_WAIT, seen, &ts, NULL, 0);
+}
+
+static void watch(struct universe *u)
+{
+    struct control *c = u->control;
+    for (;;) {
+        uint32_t seen = __atomic_load_n(&c->notify, __ATOMIC_ACQUIRE);
+        uint32_t over = __atomic_load_n(&c->over, __ATOMIC_ACQUIRE);
+        if (!drain(u)) {
+            engine_error(u, "the event ring is damaged (a wild write of a guest?)");
+            return;
+        }
+        if (over == CONTROL_PANIC) {
+            c->panic_text[sizeof c->panic_text - 1] = 0;
+            engine_error(u, "%s", c->panic_text);
+            return;
+        }
+        if (over == CONTROL_ENDED) {
+            if (!u->ended) {
+                engine_error(u, "the universe ended without its last event");
+            }
+            return;
+        }
+        serve_import(u);
+        if (!reap(u, WNOHANG) || !within_limits(u)) {
+            return;
+        }
+        wait_for_news(u, seen);
+    }
+}
+
+
+static void stop_everything(struct universe *u)
+{
+    kill(-u->group, SIGKILL);
+    while (waitpid(-u->group, NULL, 0) > 0 || errno == EINTR) {
+    }
+}
+
+static void release(struct universe *u)
+{
+    if (u->control) {
+        munmap(u->control, u->control->bytes);
+    }
+    int fds[] = {u->control_fd, u->arena_fd, u->data_fd};
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        if (fds[i] >= 0) {
+            close(fds[i]);
+        }
+    }
+    free(u->record);
+}
+
+int universe_run(const struct plan_builder *plan, const struct universe_options *o,
+                 struct universe_result *r, struct err *err)
+{
+    struct universe u = {.plan = plan, .o = o, .r = r, .control_fd = -1, .arena_fd = -1,
+                         .data_fd = -1};
+    *r = (struct universe_result){0};
+    u.started_ns = u.last_progress_ns = u.tick_ns = host_now();
+    int status = make_control(&u, err);
+    if (status == 0) {
+        status = start_engine(&u, err);
+    }
+    if (status == 0) {
+        watch(&u);
+        if (!u.ended) {
+            r->virtual_ns = u.control->vtime_ns;
+        }
+        stop_everything(&u);
+        r->wall_ns = host_now() - u.started_ns;
+    }
+    release(&u);
+    return status;
+}
+
+void universe_result_fini(struct universe_result *r)
+{
+    free(r->engine_error);
+    *r = (struct universe_result){0};
+}

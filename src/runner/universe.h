@@ -1,0 +1,42 @@
+/* Host side of one universe: starts the engine on a plan, drains its events, serves host files,
+ * notices its end or its death, and leaves no process behind. */
+#ifndef EVERETT_RUNNER_UNIVERSE_H
+#define EVERETT_RUNNER_UNIVERSE_H
+
+#include "abi/event.h"
+#include "base/err.h"
+
+struct hostimport;
+struct plan_builder;
+
+struct universe_options {
+    const char *engine_path;  /* the everett-engine executable */
+    int core;                 /* host CPU to pin to; -1: do not pin */
+    uint64_t wall_limit_ns;   /* 0: none; then the universe is ended as an engine error */
+    uint64_t spin_limit_ns;   /* host time without a single system call; 0: none */
+    struct hostimport *import; /* host root, or NULL */
+    /* Called for each event in order, in the caller's thread. */
+    void (*on_event)(void *ctx, const struct event *e);
+    /* Called a few times a second with the progress so far; may be NULL. */
+    void (*on_tick)(void *ctx, uint64_t vtime_ns, uint64_t calls);
+    void *ctx;
+    const volatile int *stop; /* not NULL: ends the universe at once when it becomes nonzero */
+};
+
+struct universe_result {
+    struct event_end end;      /* zero when engine_error is set */
+    char end_text[1024];
+    char *engine_error;        /* owned; NULL when the universe ended by itself */
+    bool stopped;
+    uint64_t virtual_ns, wall_ns;
+    uint64_t peak_rss_bytes;   /* sum over processes of the largest seen, and shared memory */
+};
+
+void universe_result_fini(struct universe_result *r);
+
+/* Runs a universe to its end. 0, or -1 with err when it could not even be started; trouble inside the
+ * engine is a result with engine_error. The plan must be finished. */
+int universe_run(const struct plan_builder *plan, const struct universe_options *o,
+                 struct universe_result *r, struct err *err);
+
+#endif
