@@ -104,14 +104,23 @@ struct compose_opts {
     bool keep_partial;
 };
 
+/* A compose file in memory; all borrowed. */
+struct compose_text {
+    const char *file; /* its name in messages */
+    const char *text;
+    size_t len;
+    int dirfd;           /* where relative paths are looked up; -1 for an empty place */
+    const char *warning; /* about the file as a whole, to be kept with the others; or NULL */
+};
+
 /* `opts` may be NULL. On failure returns -1 with all errors of the file in `err->msg`, each as
  * `file:line:col: message` with the line and a caret, and `*out` is NULL unless opts->keep_partial
  * asked for what there is. The caller destroys the project. */
 int compose_load(const char *dir, const struct compose_opts *opts, struct compose_project **out,
                  struct err *err);
-/* The same from memory; `dirfd` is where relative paths are looked up, -1 for an empty place. */
-int compose_parse(const char *file, const char *text, size_t len, int dirfd,
-                  const struct compose_opts *opts, struct compose_project **out, struct err *err);
+/* The same from memory. */
+int compose_parse(const struct compose_text *in, const struct compose_opts *opts,
+                  struct compose_project **out, struct err *err);
 void compose_destroy(struct compose_project *p);
 
 /* NULL when there is none. */

@@ -66,8 +66,7 @@ static const char *closing_brace(const char *s)
     return NULL;
 }
 
-static int expand(struct interp *in, struct mark at, const char *s, size_t len, struct buf *out,
-                  int depth);
+static int expand(struct interp *in, struct mark at, const char *s, size_t len, struct buf *out);
 
 static void put_unset(struct interp *in, struct mark at, const char *name)
 {
@@ -75,9 +74,19 @@ static void put_unset(struct interp *in, struct mark at, const char *name)
               name);
 }
 
+/* The text behind an operator, which may hold variables again. */
+static int expand_inner(struct interp *in, struct mark at, const char *rest, const char *end,
+                        struct buf *out)
+{
+    in->depth++;
+    int rc = expand(in, at, rest, (size_t)(end - rest), out);
+    in->depth--;
+    return rc;
+}
+
 /* What `${name<op>rest}` stands for. `colon`: an empty value counts as unset. */
 static int expand_operator(struct interp *in, struct mark at, const char *name, const char *op,
-                           const char *end, struct buf *out, int depth)
+                           const char *end, struct buf *out)
 {
     const char *value = lookup(in, name);
     bool colon = op[0] == ':';
@@ -86,15 +95,15 @@ static int expand_operator(struct interp *in, struct mark at, const char *name, 
     switch (op[colon]) {
     case '-':
         if (!set) {
-            return expand(in, at, rest, (size_t)(end - rest), out, depth + 1);
+            return expand_inner(in, at, rest, end, out);
         }
         break;
     case '+':
-        return set ? expand(in, at, rest, (size_t)(end - rest), out, depth + 1) : 0;
+        return set ? expand_inner(in, at, rest, end, out) : 0;
     case '?':
         if (!set) {
             struct buf msg cleanup_buf = {0};
-            if (expand(in, at, rest, (size_t)(end - rest), &msg, depth + 1)) {
+            if (expand_inner(in, at, rest, end, &msg)) {
                 return -1;
             }
             const char *hint = pool_printf(in->pool, "set it in .env: %s=...", name);
@@ -114,8 +123,7 @@ static int expand_operator(struct interp *in, struct mark at, const char *name, 
 }
 
 /* `s` points behind `${`. Returns where to go on, NULL after an error. */
-static const char *expand_braced(struct interp *in, struct mark at, const char *s, struct buf *out,
-                                 int depth)
+static const char *expand_braced(struct interp *in, struct mark at, const char *s, struct buf *out)
 {
     const char *end = closing_brace(s);
     const char *op = s;
@@ -138,7 +146,7 @@ static const char *expand_braced(struct interp *in, struct mark at, const char *
             put_unset(in, at, name);
         }
         buf_puts(out, value ? value : "");
-    } else if (expand_operator(in, at, name, op, end, out, depth)) {
+    } else if (expand_operator(in, at, name, op, end, out)) {
         return NULL;
     }
     return end + 1;
@@ -159,10 +167,9 @@ static const char *expand_simple(struct interp *in, struct mark at, const char *
     return end;
 }
 
-static int expand(struct interp *in, struct mark at, const char *text, size_t len, struct buf *out,
-                  int depth)
+static int expand(struct interp *in, struct mark at, const char *text, size_t len, struct buf *out)
 {
-    if (depth > INTERP_DEPTH_MAX) {
+    if (in->depth > INTERP_DEPTH_MAX) {
         return diag_error(in->diags, at, NULL, "variables nested deeper than %d", INTERP_DEPTH_MAX);
     }
     char *copy = pool_strndup(in->pool, text, len);
@@ -177,7 +184,7 @@ static int expand(struct interp *in, struct mark at, const char *text, size_t le
             buf_putc(out, '$');
             s += 2;
         } else if (s[1] == '{') {
-            s = expand_braced(in, at, s + 2, out, depth);
+            s = expand_braced(in, at, s + 2, out);
             if (!s) {
                 return -1;
             }
@@ -200,7 +207,7 @@ const char *interpolate(struct interp *in, struct mark at, const char *text)
         return text;
     }
     struct buf out cleanup_buf = {0};
-    if (expand(in, at, text, strlen(text), &out, 0)) {
+    if (expand(in, at, text, strlen(text), &out)) {
         return NULL;
     }
     in->produced += out.len;

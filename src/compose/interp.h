@@ -33,6 +33,7 @@ struct interp {
     struct pool *pool;
     struct diags *diags;
     const struct env *first, *second; /* looked up in this order; either may be NULL */
+    int depth;                        /* of the nesting being expanded, against INTERP_DEPTH_MAX */
     uint64_t produced;                /* bytes so far, against INTERP_BYTES_MAX */
 };
 

@@ -212,20 +212,18 @@ static int run_phases(struct reader *r)
     return assign_addresses(r);
 }
 
-/* Takes over warnings found before the text was read. */
-static int parse(const char *file, const struct buf *text, int dirfd,
-                 const struct compose_opts *opts, const char *early_warning,
-                 struct compose_project **out, struct err *err)
+int compose_parse(const struct compose_text *in, const struct compose_opts *opts,
+                  struct compose_project **out, struct err *err)
 {
     struct owned_project *o = mem_zalloc(sizeof *o);
-    struct reader r = {.project = &o->project, .pool = &o->pool, .dirfd = dirfd, .opts = opts};
+    struct reader r = {.project = &o->project, .pool = &o->pool, .dirfd = in->dirfd, .opts = opts};
     r.diags.pool = r.pool;
     r.interp = (struct interp){.pool = r.pool, .diags = &r.diags, .first = &r.env};
-    r.source = keep_source(r.pool, file, text->data ? text->data : "", text->len);
-    r.project->file = pool_strdup(r.pool, file);
+    r.source = keep_source(r.pool, in->file, in->text, in->len);
+    r.project->file = pool_strdup(r.pool, in->file);
     r.project->name = pool_strdup(r.pool, "project");
-    if (early_warning) {
-        diag_warn(&r.diags, mark_at(&r, 0, 0), "%s", early_warning);
+    if (in->warning) {
+        diag_warn(&r.diags, mark_at(&r, 0, 0), "%s", in->warning);
     }
     int rc = run_phases(&r);
     ASSERT((rc != 0) == (r.diags.errors != 0));
@@ -238,14 +236,6 @@ static int parse(const char *file, const struct buf *text, int dirfd,
         compose_destroy(&o->project);
     }
     return rc ? -1 : 0;
-}
-
-int compose_parse(const char *file, const char *text, size_t len, int dirfd,
-                  const struct compose_opts *opts, struct compose_project **out, struct err *err)
-{
-    struct buf copy cleanup_buf = {0};
-    buf_append(&copy, text, len);
-    return parse(file, &copy, dirfd, opts, NULL, out, err);
 }
 
 /* Chooses the file's name in the directory. */
@@ -312,5 +302,10 @@ int compose_load(const char *dir, const struct compose_opts *opts, struct compos
     if (rc) {
         return err_errno(err, -rc, "%s/%s", dir, file);
     }
-    return parse(file, &text, dirfd, opts, warning, out, err);
+    const struct compose_text in = {.file = file,
+                                    .text = text.data ? text.data : "",
+                                    .len = text.len,
+                                    .dirfd = dirfd,
+                                    .warning = warning};
+    return compose_parse(&in, opts, out, err);
 }

@@ -24,7 +24,8 @@ static void load(const char *text, size_t len, struct buf *out)
 {
     struct err err cleanup_err = {0};
     struct compose_project *p = NULL;
-    if (compose_parse("f.yaml", text, len, -1, NULL, &p, &err)) {
+    const struct compose_text in = {.file = "f.yaml", .text = text, .len = len, .dirfd = -1};
+    if (compose_parse(&in, NULL, &p, &err)) {
         ASSERT(err.msg && err.kind == ERR_USAGE && !p);
         buf_puts(out, err.msg);
         return;

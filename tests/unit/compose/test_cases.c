@@ -107,7 +107,9 @@ static struct compose_project *load(const char *text, const struct compose_opts 
 {
     struct err err cleanup_err = {0};
     struct compose_project *p = NULL;
-    if (compose_parse("t.yaml", text, strlen(text), -1, opts, &p, &err)) {
+    const struct compose_text in = {
+        .file = "t.yaml", .text = text, .len = strlen(text), .dirfd = -1};
+    if (compose_parse(&in, opts, &p, &err)) {
         fail_msg("%s", err.msg);
     }
     return p;
@@ -149,7 +151,9 @@ static void partial_project_lists_refused_keys(void **state)
     const char *text = "services: {a: {image: a, devices: [x], ports: [1]}}";
     struct err err cleanup_err = {0};
     struct compose_project *p = NULL;
-    assert_int_equal(compose_parse("t.yaml", text, strlen(text), -1, &opts, &p, &err), -1);
+    const struct compose_text in = {
+        .file = "t.yaml", .text = text, .len = strlen(text), .dirfd = -1};
+    assert_int_equal(compose_parse(&in, &opts, &p, &err), -1);
     assert_non_null(p);
     assert_int_equal(compose_note_count(p, COMPOSE_REFUSED), 1);
     assert_int_equal(compose_note_count(p, COMPOSE_WITHOUT_EFFECT), 1);
