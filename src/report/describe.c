@@ -227,7 +227,7 @@ static void container_event(const struct store *s, const struct event *ev, struc
 
 /* ---- SDK ---- */
 
-static void assertion(const struct event *ev, const json_t *inner, struct description *d)
+static void assertion(const json_t *inner, struct description *d)
 {
     const char *id = json_member(inner, "id");
     const char *message = json_member(inner, "message");
@@ -239,7 +239,8 @@ static void assertion(const struct event *ev, const json_t *inner, struct descri
     bool reach = type && strcmp(type, "reachability") == 0;
     bool holds = reach ? json_is_true(json_object_get(inner, "must_hit"))
                        : json_is_true(json_object_get(inner, "condition"));
-    d->class = holds ? CLASS_ASSERT : CLASS_VIOLATION;
+    bool may_be_false = type && strcmp(type, "sometimes") == 0;
+    d->class = holds ? CLASS_ASSERT : may_be_false ? CLASS_SDK : CLASS_VIOLATION;
     d->assert_id = mem_strdup(id && *id ? id : message ? message : "");
     clean(&d->text, message ? message : d->assert_id);
     buf_puts(&d->text, reach ? " \xe2\x80\x94 reached" : holds ? " \xe2\x80\x94 true"
@@ -249,7 +250,6 @@ static void assertion(const struct event *ev, const json_t *inner, struct descri
         buf_putc(&d->text, ' ');
         clean_json(&d->text, details);
     }
-    (void)ev;
 }
 
 static void sdk_event(const struct event *ev, struct description *d)
@@ -257,7 +257,7 @@ static void sdk_event(const struct event *ev, struct description *d)
     const json_t *inner;
     d->class = CLASS_SDK;
     if (json_is_object(inner = json_object_get(d->doc, "antithesis_assert"))) {
-        assertion(ev, inner, d);
+        assertion(inner, d);
     } else if (json_is_object(inner = json_object_get(d->doc, "antithesis_setup"))) {
         buf_puts(&d->text, "set-up is complete ");
         const json_t *details = json_object_get(inner, "details");

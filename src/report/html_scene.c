@@ -50,15 +50,30 @@ static void sentence(struct buf *b, struct report *r, const struct scene *sc,
     buf_printf(b, "%s</span></li>\n", here ? " <em>\xe2\x86\x90 violated here</em>" : "");
 }
 
-/* The last of each kind: a story of three hundred sentences is none. */
+/* The node of the event that the scene is about. */
+static uint16_t moment_node(const struct scene *sc)
+{
+    uint16_t node = EVENT_NO_NODE;
+    for (size_t i = 0; i < sc->story_count; i++) {
+        if (sc->story[i].seq == sc->moment_seq) {
+            node = sc->story[i].node;
+        }
+    }
+    return node;
+}
+
+/* The last of each kind, and of commands those beside the failure: a story of three hundred
+ * sentences is none. */
 static void choose(const struct scene *sc, bool *chosen)
 {
+    uint16_t node = moment_node(sc);
     size_t room[CLASS_ENGINE + 1] = {[CLASS_FAULT] = 8,   [CLASS_CONTAINER] = 6,
-                                     [CLASS_COMMAND] = 5, [CLASS_CRASH] = 4,
+                                     [CLASS_COMMAND] = 3, [CLASS_CRASH] = 4,
                                      [CLASS_VIOLATION] = 3};
     for (size_t i = sc->story_count; i-- > 0;) {
         const struct scene_line *l = &sc->story[i];
-        chosen[i] = l->seq == sc->moment_seq || room[l->class] > 0;
+        bool aside = l->class == CLASS_COMMAND && l->node != node;
+        chosen[i] = l->seq == sc->moment_seq || (room[l->class] > 0 && !aside);
         if (chosen[i] && room[l->class] > 0) {
             room[l->class]--;
         }
@@ -82,7 +97,7 @@ void html_story(struct buf *b, struct report *r, const struct scene *sc, const c
     if (left_out) {
         buf_puts(b, "<p class=\"note\">");
         text_plural(b, left_out, "earlier event is", "earlier events are");
-        buf_puts(b, " left out here; the timeline has them.</p>\n");
+        buf_puts(b, " left out here; the timeline shows them.</p>\n");
     }
     free(chosen);
 }

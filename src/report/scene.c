@@ -255,13 +255,25 @@ static void add_dot(struct gatherer *g, const struct event *ev, const struct des
                               .text = mem_strdup(d->text.data ? d->text.data : "")};
 }
 
-/* What belongs in a story: it changed the world, or it is what the story is about. */
-static bool is_story(const struct scene *sc, const struct event *ev, const struct description *d)
+/* What belongs in a story: it changed the world, or it is what the story is about. Starts during
+ * set-up did neither. */
+static bool is_story(const struct gatherer *g, const struct event *ev, const struct description *d)
 {
-    bool command_start = d->class == CLASS_COMMAND && json_member(d->doc, "task_status");
-    return ev->seq <= sc->moment_seq &&
-           (d->class == CLASS_FAULT || d->class == CLASS_CONTAINER || d->class == CLASS_CRASH ||
-            d->class == CLASS_VIOLATION || command_start || ev->seq == sc->moment_seq);
+    const struct scene *sc = g->sc;
+    const char *what = json_member(d->doc, "event");
+    bool start = what && strcmp(what, "start") == 0;
+    switch (d->class) {
+    case CLASS_FAULT:
+    case CLASS_CRASH:
+    case CLASS_VIOLATION:
+        return ev->seq <= sc->moment_seq;
+    case CLASS_CONTAINER:
+        return ev->seq <= sc->moment_seq && (g->setup_seen || !start);
+    case CLASS_COMMAND:
+        return ev->seq <= sc->moment_seq && json_member(d->doc, "task_status");
+    default:
+        return ev->seq == sc->moment_seq;
+    }
 }
 
 static void draw(struct gatherer *g, const struct event *ev, const struct description *d)
@@ -275,7 +287,7 @@ static void draw(struct gatherer *g, const struct event *ev, const struct descri
     } else if (d->class == CLASS_ASSERT || d->class == CLASS_VIOLATION) {
         add_dot(g, ev, d);
     }
-    if (is_story(g->sc, ev, d)) {
+    if (is_story(g, ev, d)) {
         *ARRAY_PUSH(g->sc->story, g->sc->story_count, g->sc->story_cap) = line_of(ev, d);
     }
 }
