@@ -98,7 +98,7 @@ struct event_end {
     uint64_t calls;
     uint64_t switches;
     uint64_t draws;
-    uint64_t reserved;
+    uint64_t edges; /* coverage edges seen */
 };
 
 #endif

@@ -1,13 +1,14 @@
 #include "kernel/loader/vdso.h"
 
-extern const unsigned char vdso_blob[], vdso_blob_end[];
+extern const unsigned char vdso_bytes[];
+extern const size_t vdso_bytes_len;
 
 const unsigned char *vdso_image(void)
 {
-    return vdso_blob;
+    return vdso_bytes;
 }
 
 size_t vdso_image_len(void)
 {
-    return (size_t)(vdso_blob_end - vdso_blob);
+    return vdso_bytes_len;
 }

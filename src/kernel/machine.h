@@ -18,6 +18,7 @@ struct mm;
 struct net;
 struct node;
 struct port;
+struct sdk;
 struct task;
 struct vfs;
 
@@ -59,6 +60,7 @@ struct machine {
     struct net *net;           /* owned by kernel/net */
     struct composer *composer; /* owned by director */
     struct faults *faults;     /* owned by director */
+    struct sdk *sdk;           /* owned by director/sdk.c */
     struct futexes *futexes;   /* owned by kernel/sync */
     void *shm;                 /* SysV IPC, owned by kernel/ipc */
     uint64_t next_file_id;

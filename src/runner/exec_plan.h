@@ -2,6 +2,7 @@
 #ifndef EVERETT_RUNNER_EXEC_PLAN_H
 #define EVERETT_RUNNER_EXEC_PLAN_H
 
+#include "abi/plan.h"
 #include "base/err.h"
 
 struct hostimport;
@@ -22,8 +23,10 @@ struct exec_request {
 
 int exec_plan_build(struct plan_builder *b, const struct exec_request *r, struct err *err);
 
+/* Adds an opened image's files; the strings and lists it refers to are in the plan. */
+struct plan_image plan_image_of(struct plan_builder *b, const struct image *image, const char *name);
+
 /* Values every plan shares: modelled costs, clock, machine size. */
-struct plan;
 void plan_set_defaults(struct plan *p, uint64_t seed);
 
 #endif

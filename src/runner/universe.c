@@ -105,7 +105,7 @@ static void pin_to_core(int core)
 static bool place_descriptors(const struct universe *u)
 {
     size_t n = 3 + u->plan->fd_count;
-    int high[n];
+    int *high = mem_zalloc(n * sizeof *high); /* given up by execve */
     for (size_t i = 0; i < n; i++) {
         int fd = i == 0 ? u->control_fd : i == 1 ? u->arena_fd : i == 2 ? u->data_fd
                                                                         : u->plan->fds[i - 3];
