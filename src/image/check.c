@@ -160,6 +160,10 @@ static int check_xattrs(struct check *c, uint32_t ino, const struct pack_inode *
             !string_ok(c, x->value_off, x->value_len, false)) {
             return bad(c, "attribute", i->xattr_first + k);
         }
+        const char *text = at(c, c->h->strings_off);
+        if (k && strcmp(text + x[-1].name_off, text + x->name_off) >= 0) {
+            return bad(c, "order of attributes", i->xattr_first + k);
+        }
     }
     return 0;
 }

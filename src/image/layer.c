@@ -218,10 +218,11 @@ static int read_xattrs(struct archive_entry *e, const char *path, struct tree_in
     size_t len;
     archive_entry_xattr_reset(e);
     while (archive_entry_xattr_next(e, &name, &value, &len) == ARCHIVE_OK) {
-        if (!name || strlen(name) > TREE_NAME_MAX || len > 65536) { /* xattr(7) */
+        if (!name || !*name || strlen(name) > TREE_NAME_MAX || len > 65536 ||
+            inode->xattr_count >= TREE_XATTRS_MAX) { /* xattr(7) */
             return err_set(err, ERR_USAGE, "'%s' has an attribute that Linux cannot have", path);
         }
-        tree_inode_add_xattr(inode, name, value, len);
+        tree_inode_set_xattr(inode, name, value, len);
     }
     return 0;
 }

@@ -103,7 +103,7 @@ static int copy_xattrs(struct packer *p, int fd, const char *path, struct tree_i
         if (size < 0) {
             return fail(p, path, "read an attribute of");
         }
-        tree_inode_add_xattr(inode, n, p->buffer, (size_t)size);
+        tree_inode_set_xattr(inode, n, p->buffer, (size_t)size);
     }
     return 0;
 }

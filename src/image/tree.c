@@ -64,10 +64,24 @@ void tree_inode_put(struct tree_inode *inode)
     free(inode);
 }
 
-void tree_inode_add_xattr(struct tree_inode *inode, const char *name, const void *value, size_t len)
+static struct tree_xattr *find_xattr(const struct tree_inode *inode, const char *name)
 {
-    struct tree_xattr *x = ARRAY_PUSH(inode->xattrs, inode->xattr_count, inode->xattr_cap);
-    x->name = mem_strdup(name);
+    for (size_t i = 0; i < inode->xattr_count; i++) {
+        if (strcmp(inode->xattrs[i].name, name) == 0) {
+            return &inode->xattrs[i];
+        }
+    }
+    return NULL;
+}
+
+void tree_inode_set_xattr(struct tree_inode *inode, const char *name, const void *value, size_t len)
+{
+    struct tree_xattr *x = find_xattr(inode, name);
+    if (!x) {
+        x = ARRAY_PUSH(inode->xattrs, inode->xattr_count, inode->xattr_cap);
+        x->name = mem_strdup(name);
+    }
+    free(x->value);
     x->value = mem_zalloc(len);
     x->len = (uint32_t)len;
     if (len) {
@@ -250,7 +264,7 @@ static void take_attributes(struct tree_inode *dir, struct tree_inode *from)
     free_xattrs(dir);
     for (size_t i = 0; i < from->xattr_count; i++) {
         const struct tree_xattr *x = &from->xattrs[i];
-        tree_inode_add_xattr(dir, x->name, x->value, x->len);
+        tree_inode_set_xattr(dir, x->name, x->value, x->len);
     }
 }
 

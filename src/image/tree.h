@@ -8,10 +8,11 @@
 #include "abi/pack.h"
 #include "base/err.h"
 
-#define TREE_NAME_MAX  255u  /* NAME_MAX; longer names cannot exist on Linux */
-#define TREE_PATH_MAX  4095u /* PATH_MAX without its NUL */
-#define TREE_DEPTH_MAX 1024u
-#define TREE_LINKS_MAX 40u /* path_resolution(7) */
+#define TREE_NAME_MAX   255u  /* NAME_MAX; longer names cannot exist on Linux */
+#define TREE_PATH_MAX   4095u /* PATH_MAX without its NUL */
+#define TREE_DEPTH_MAX  1024u
+#define TREE_XATTRS_MAX 1024u
+#define TREE_LINKS_MAX  40u /* path_resolution(7) */
 
 struct tree_xattr {
     char *name;  /* owned */
@@ -55,7 +56,8 @@ void tree_fini(struct tree *t);
 struct tree_inode *tree_inode_create(uint32_t mode);
 void tree_inode_get(struct tree_inode *inode);
 void tree_inode_put(struct tree_inode *inode); /* accepts NULL */
-void tree_inode_add_xattr(struct tree_inode *inode, const char *name, const void *value,
+/* Replaces a value of the same name: archives may carry an attribute in two spellings. */
+void tree_inode_set_xattr(struct tree_inode *inode, const char *name, const void *value,
                           size_t len);
 
 /* Brings `path` into normal form: no leading "/" or "./", no empty or "." components; the root is
