@@ -132,6 +132,7 @@ struct dentry {
     char *name;
     uint32_t name_len;
     bool unlinked;         /* its name is gone; never in the hash */
+    bool linkable;         /* O_TMPFILE: may get its first name by link(2) */
     bool hashed;
     struct list_head lru;
     struct dentry *hash_next;
@@ -148,6 +149,7 @@ struct mount {
     uint32_t id;
     char *source;
     uint32_t refs;
+    bool owns_sb;              /* the file system goes with the mount (tmpfs, proc, ...) */
 };
 
 /* A place in the tree; both hold references while the path is held. */

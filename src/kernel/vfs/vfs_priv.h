@@ -42,6 +42,7 @@ struct data_store {
 
 /* A validated index file of an image. */
 struct pack {
+    struct machine *m;
     const struct pack_header *head; /* NULL: the host root, through import */
     const struct pack_inode *inodes;
     const struct pack_dirent *dirents;
@@ -54,8 +55,10 @@ struct vfs {
     struct pack *packs;               /* by plan image */
     struct superblock **volumes;      /* by plan volume; NULL until first mounted; counted */
     struct superblock **binds;        /* by plan image: PLAN_MOUNT_PACK; counted */
-    struct superblock *uppers[128];   /* by node: root file system, kept over restarts; counted */
-    struct superblock *anon;          /* pipes, sockets, memfds: never mounted in a tree */
+    struct superblock **uppers;       /* by node: root file system, kept over restarts; counted */
+    struct superblock ***kept;        /* by node and plan mount: private ones kept likewise */
+    struct superblock *anon;          /* pipes, sockets: never mounted in a tree */
+    struct superblock *shmem;         /* memfds and shared anonymous memory, likewise */
     struct mount *anon_mount;
     struct inode *anon_plain;         /* stands for files that have no inode */
     struct list_head dirty;           /* struct filedata dirty_link, in order of getting dirty */
@@ -123,6 +126,8 @@ bool dentry_is_below(const struct dentry *d, const struct dentry *ancestor);
 extern const struct file_ops regular_file_ops, directory_file_ops, path_file_ops;
 /* The place a descriptor names, for fd-relative calls on anything: counted. */
 void file_path(struct file *f, struct path *out);
+/* The generic choice of file operations by inode type, for file systems without their own. */
+int file_open_by_type(struct task *t, struct inode *i, struct file *f);
 /* Time the modelled disk needs to make these pages durable. */
 uint64_t sync_cost_ns(uint64_t pages);
 
@@ -134,6 +139,8 @@ struct mount *mount_create(struct machine *m, struct superblock *sb, struct dent
 void mount_attach(struct mount *child, const struct path *at);
 struct mount *mount_get(struct mount *m);
 void mount_put(struct mount *m);
+/* Takes the whole tree below and including `m` apart; file systems that go with their mount end. */
+void mount_tear_down(struct mount *m);
 /* The mount that covers `d` within `m`, or NULL. */
 struct mount *mount_covering(struct mount *m, const struct dentry *d);
 void path_set(struct path *dst, struct mount *m, struct dentry *d); /* takes new references */
@@ -143,11 +150,15 @@ void path_set(struct path *dst, struct mount *m, struct dentry *d); /* takes new
 /* Each returns a counted superblock with its root dentry. */
 struct superblock *tmpfs_create(struct machine *m, const char *type, uint32_t mode,
                                 uint64_t size_limit);
-struct superblock *overlay_create(struct machine *m, const struct pack *p, uint32_t root_ino);
+struct superblock *overlay_create(struct machine *m, struct pack *p);
+/* Opens every image index of the plan; a damaged one is -EINVAL with text in err. */
 int packs_open(struct machine *m, char *err, size_t err_cap);
 /* An empty volume mounted where the image has content starts with that content. */
-void volume_fill(struct superblock *volume, const struct pack *p, uint32_t dir_ino);
+void volume_fill(struct superblock *volume, struct pack *p, uint64_t dir_ino);
+uint32_t pack_dir_count(const struct pack *p, uint64_t dir); /* entries; 0 if no directory */
+/* Owner and mode of a directory of the image. */
+void pack_copy_owner(const struct pack *p, uint64_t dir, struct inode *to);
 /* Inode number of a path inside a pack (no link is followed), 0 if there is none. */
-uint32_t pack_find(const struct pack *p, const char *path);
+uint64_t pack_find(const struct pack *p, const char *path);
 
 #endif
