@@ -2,7 +2,9 @@
  *
  * Two kinds of host file, both immutable once named:
  *  - a DATA file per image layer: the contents of its regular files, each starting on a page
- *    boundary, zero-padded to a page, so that the kernel maps guest pages straight from it;
+ *    boundary, zero-padded to a page, so that the kernel maps guest pages straight from it. The
+ *    store names it by its own SHA-256, so the index leads to it; a layer without contents has
+ *    one of length 0 (which mmap refuses);
  *  - an INDEX file per image: the merged tree of all layers (whiteouts applied). It is mapped at a
  *    fixed address and read in place; every reference inside it is an offset or an index.
  *
@@ -41,7 +43,7 @@ struct pack_inode {
     uint32_t mode; /* S_IFMT | permission bits, as stat(2) */
     uint32_t uid, gid;
     uint32_t nlink;
-    uint64_t size;
+    uint64_t size; /* directories: one page */
     int64_t mtime_s;
     uint32_t mtime_ns;
     uint32_t rdev_major, rdev_minor;
@@ -53,7 +55,7 @@ struct pack_inode {
         struct {
             uint32_t data; /* regular file: which data file ... */
             uint32_t reserved;
-            uint64_t page; /* ... and its first page there (undefined when size is 0) */
+            uint64_t page; /* ... and its first page there (both mean nothing when size is 0) */
         } reg;
         struct {
             uint64_t off; /* symbolic link: target in the string area, `size` bytes */
@@ -70,6 +72,7 @@ struct pack_dirent {
     uint32_t ino;
 };
 
+/* Sorted bytewise by name within its inode; names as in xattr(7), "security.capability". */
 struct pack_xattr {
     uint64_t name_off, value_off;
     uint32_t name_len, value_len;
@@ -81,10 +84,11 @@ struct pack_data {
 };
 
 /* How one `syscall` instruction (0f 05) of an ELF file may be turned into a jump. Decided by
- * disassembling the whole executable segment, never by looking around the site. */
+ * disassembling the whole executable segment, never by looking around the site. No byte belongs to
+ * two patches of a file. Offsets are file offsets; a site and what it uses lie in one segment. */
 enum pack_patch_form {
-    /* The two bytes become `jmp rel8` to padding of at least five bytes (nop or int3, not
-     * reachable otherwise) at offset + 2 + delta; the padding gets a `jmp rel32`. */
+    /* The two bytes become `jmp rel8` to five bytes of padding (nop or int3, perhaps in the middle
+     * of a longer nop, not reachable otherwise) at offset + 2 + delta; these get a `jmp rel32`. */
     PACK_PATCH_SHORT = 1,
     /* `length` (5 or more) bytes from the site on are replaced by a `jmp rel32`. The instructions
      * behind the syscall within them are position independent, whole, not branches, and no direct
