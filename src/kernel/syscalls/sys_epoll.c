@@ -35,8 +35,8 @@ struct sysret sys_epoll_ctl(struct task *t, const struct sysargs *a)
     if (op != EPOLL_CTL_DEL && user_read(t, &ev, gaddr_of(a->a[3]), sizeof ev)) {
         return sys_done(-EFAULT);
     }
-    ep = fd_usable(t, (int)a->a[0]);
-    target = fd_usable(t, (int)a->a[2]);
+    ep = fd_file_io(t, (int)a->a[0]);
+    target = fd_file_io(t, (int)a->a[2]);
     if (!ep || !target) {
         return sys_done(-EBADF);
     }
@@ -57,7 +57,7 @@ static struct sysret wait_for(struct task *t, const struct sysargs *a, bool has_
     if (!gaddr_range_ok(gaddr_of(a->a[1]), (uint64_t)max * sizeof(struct abi_epoll_event))) {
         return sys_done(-EFAULT);
     }
-    ep = fd_usable(t, (int)a->a[0]);
+    ep = fd_file_io(t, (int)a->a[0]);
     if (!ep) {
         return sys_done(-EBADF);
     }

@@ -2,10 +2,11 @@
 #include <linux/random.h>
 
 #include "kernel/machine.h"
+#include "kernel/mm/usercopy.h"
 #include "kernel/syscalls/handlers.h"
 #include "kernel/task/task.h"
 #include "kernel/trace/trace.h"
-#include "kernel/vfs/special/chrdev.h"
+#include "kernel/vfs/special/dev.h"
 
 struct sysret sys_getrandom(struct task *t, const struct sysargs *a)
 {

@@ -9,13 +9,15 @@
 #include "kernel/node.h"
 #include "kernel/task/task.h"
 #include "kernel/trace/trace.h"
-#include "kernel/vfs/special/anon.h"
 #include "kernel/vfs/vfs.h"
+#include "kernel/vfs/vfs_priv.h"
 
 #define BUFFER_MIN 512u
 
 struct console {
+    struct inode inode; /* first: freed through it. Opening it again reaches the same console */
     struct node *node;
+    uint32_t writers;
     uint32_t command_id;
     uint8_t stream;
     bool raw;
@@ -105,15 +107,15 @@ static uint32_t console_poll(struct file *f)
     return ABI_POLLOUT | ABI_POLLWRNORM;
 }
 
+/* The last writer is gone: whatever it left unfinished is all there will be. */
 static void console_release(struct machine *m, struct file *f)
 {
     struct console *c = f->priv;
 
-    if (c->len > 0) {
+    if (--c->writers == 0 && c->len > 0) {
         emit(c, c->buf, c->len, true);
+        c->len = 0;
     }
-    kfree(m, c->buf);
-    kfree(m, c);
 }
 
 static const struct file_ops console_ops = {
@@ -123,18 +125,40 @@ static const struct file_ops console_ops = {
     .release = console_release,
 };
 
-/* Whoever opens it again through /proc/PID/fd (a program that logs to /dev/stdout) writes to the
- * same console. */
+static int console_open(struct task *t, struct inode *inode, struct file *f)
+{
+    struct console *c = container_of(inode, struct console, inode);
+
+    f->ops = &console_ops;
+    f->priv = c;
+    c->writers++;
+    return 0;
+}
+
+static void console_evict(struct inode *inode)
+{
+    kfree(inode->sb->m, container_of(inode, struct console, inode)->buf);
+}
+
+/* A program that logs to /dev/stdout opens it again through /proc/self/fd. */
+static const struct inode_ops console_inode_ops = {.open = console_open, .evict = console_evict};
+
 static struct file *create(struct node *n, uint8_t stream, uint32_t command_id, bool raw)
 {
-    struct console *c = KALLOC(n->m, struct console);
-    struct file *f = anon_file_create(n->m, &console_ops, "pipe", O_WRONLY, c, NULL);
+    struct machine *m = n->m;
+    struct console *c = KALLOC(m, struct console);
+    struct file *f = file_create(m, &console_ops, O_WRONLY);
 
+    inode_init(&c->inode, m->vfs->anon, &console_inode_ops, ABI_S_IFIFO | 0600,
+               ++m->next_anon_ino);
+    c->inode.priv = (void *)(uintptr_t)"pipe"; /* its name, as anon_inode_create has it */
     c->node = n;
     c->command_id = command_id;
     c->stream = stream;
     c->raw = raw;
-    f->inode->mode = ABI_S_IFIFO | 0600;
+    c->writers = 1;
+    f->inode = &c->inode;
+    f->priv = c;
     return f;
 }
 

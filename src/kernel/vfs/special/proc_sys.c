@@ -6,7 +6,7 @@
 #include "kernel/machine.h"
 #include "kernel/node.h"
 #include "kernel/task/task.h"
-#include "kernel/vfs/special/chrdev.h"
+#include "kernel/vfs/special/dev.h"
 #include "kernel/vfs/special/proc_priv.h"
 #include "kernel/vfs/special/sysctl.h"
 #include "kernel/vfs/special/version.h"

@@ -1,5 +1,5 @@
 /* Character devices: the memory devices, random, and the way to the terminals. */
-#include "kernel/vfs/special/chrdev.h"
+#include "kernel/vfs/special/dev.h"
 
 #include <linux/random.h>
 
@@ -131,8 +131,11 @@ static const struct {
     {MAJOR_MEM, 8, &random_ops}, {MAJOR_MEM, 9, &random_ops},
 };
 
-int chrdev_open(struct task *t, struct inode *inode, struct file *f)
+int device_open(struct task *t, struct inode *inode, struct file *f)
 {
+    if ((inode->mode & ABI_S_IFMT) != ABI_S_IFCHR) {
+        return -ENXIO;
+    }
     for (unsigned i = 0; i < ARRAY_LEN(mem_devices); i++) {
         if (inode->rdev_major == mem_devices[i].major && inode->rdev_minor == mem_devices[i].minor) {
             f->ops = mem_devices[i].ops;
