@@ -92,6 +92,9 @@ static char *familiar(const char *name)
 {
     const char *rest = skip_prefix(name, "docker.io/");
     rest = rest ? rest : skip_prefix(name, "index.docker.io/");
+    if (rest && looks_like_registry(rest, strcspn(rest, "/")) && strchr(rest, '/')) {
+        return mem_strdup(name); /* without the prefix it would mean another registry */
+    }
     const char *library = skip_prefix(rest ? rest : name, "library/");
     if (library && !strchr(library, '/')) {
         rest = library;

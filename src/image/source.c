@@ -38,6 +38,8 @@ struct source_stream {
     int fd;            /* directory */
     char *name;
     void *buffer;
+    const void *memory; /* borrowed, `memory_len` bytes not yet given */
+    size_t memory_len;
 };
 
 struct image_limits image_limits_default(void)
@@ -311,6 +313,15 @@ struct source_stream *source_stream_open(struct source *src, const char *name, s
     return st;
 }
 
+struct source_stream *source_stream_memory(const void *data, size_t len)
+{
+    struct source_stream *st = mem_zalloc(sizeof *st);
+    st->fd = -1;
+    st->memory = data;
+    st->memory_len = len;
+    return st;
+}
+
 ssize_t source_stream_next(struct source_stream *st, const void **block, struct err *err)
 {
     if (st->fd >= 0) {
@@ -320,6 +331,12 @@ ssize_t source_stream_next(struct source_stream *st, const void **block, struct 
         } while (n < 0 && errno == EINTR);
         *block = st->buffer;
         return n < 0 ? err_errno(err, errno, "cannot read %s", st->name) : n;
+    }
+    if (!st->a) {
+        size_t given = st->memory_len;
+        *block = st->memory;
+        st->memory_len = 0;
+        return (ssize_t)given;
     }
     size_t len;
     la_int64_t off;

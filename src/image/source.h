@@ -25,6 +25,8 @@ int source_read(struct source *src, const char *name, struct buf *out, struct er
 
 /* NULL: no such member. */
 struct source_stream *source_stream_open(struct source *src, const char *name, struct err *err);
+/* A stream over bytes in memory (borrowed). */
+struct source_stream *source_stream_memory(const void *data, size_t len);
 /* Bytes in *block (valid until the next call), 0 at the end, -1. */
 ssize_t source_stream_next(struct source_stream *st, const void **block, struct err *err);
 void source_stream_close(struct source_stream *st);
