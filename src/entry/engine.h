@@ -34,7 +34,8 @@ extern struct engine engine;
 
 /* entry.S */
 extern uint64_t entry_kstack_top; /* where the current task's register frame ends */
-void entry_patched(void);         /* target of patched call sites */
+void entry_patched(void);         /* target of patched call sites, SHORT */
+void entry_patched_forward(void); /* ... FORWARD */
 void context_switch(uint64_t *save_rsp, uint64_t load_rsp);
 _Noreturn void enter_call(struct guest_regs *frame);  /* run a trapped call on the kernel stack */
 _Noreturn void enter_fault(struct guest_regs *frame); /* ... a fault */

@@ -40,6 +40,21 @@
     popq %rax
 .endm
 
+/* The same for sites whose following instructions were moved: the way back must go through
+ * return_full, so rcx differs from rip in the frame. */
+    .globl entry_patched_forward
+entry_patched_forward:
+    movq %rsp, entry_user_rsp(%rip)
+    movq entry_kstack_top(%rip), %rsp
+    pushq $0x2b
+    pushq entry_user_rsp(%rip)
+    pushfq
+    pushq $0x33
+    pushq %rcx
+    xorl %ecx, %ecx
+    PUSH_REGS
+    jmp call_kernel
+
 /* A patched call site: rcx = where to return, everything else as at the `syscall`. */
     .globl entry_patched
 entry_patched:
@@ -51,6 +66,7 @@ entry_patched:
     pushq $0x33
     pushq %rcx
     PUSH_REGS
+call_kernel:
     cld
     subq $8, %rsp
     call entry_call

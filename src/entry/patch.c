@@ -80,11 +80,11 @@ static unsigned char *put_jump(unsigned char *p, uint64_t at, uint64_t target)
     return p + 4;
 }
 
-/* movabs $back, %rcx; movabs $entry_patched, %r11; jmp *%r11 -- neither changes the flags, and both
+/* movabs $back, %rcx; movabs $entry, %r11; jmp *%r11 -- neither changes the flags, and both
  * registers are what `syscall` destroys anyway. */
-static unsigned char *put_entry(unsigned char *p, uint64_t back)
+static unsigned char *put_entry(unsigned char *p, uint64_t back, void (*target)(void))
 {
-    uint64_t entry = (uint64_t)(uintptr_t)entry_patched;
+    uint64_t entry = (uint64_t)(uintptr_t)target;
     *p++ = 0x48;
     *p++ = 0xb9;
     memcpy(p, &back, 8);
@@ -137,7 +137,7 @@ static bool patch_short(struct patch_table *t, const struct vma *v, uint64_t sit
     if (!tramp) {
         return false;
     }
-    put_entry((unsigned char *)(uintptr_t)tramp, site + 2);
+    put_entry((unsigned char *)(uintptr_t)tramp, site + 2, entry_patched);
     put_jump(jump, pad, tramp);
     if (!write_code(v, pad, jump, sizeof jump) || !write_code(v, site, hop, sizeof hop)) {
         return false;
@@ -155,7 +155,7 @@ static bool patch_long(struct patch_table *t, const struct vma *v, uint64_t site
         usercopy_bytes(old, (const void *)(uintptr_t)site, p->length)) {
         return false;
     }
-    unsigned char *q = put_entry((unsigned char *)(uintptr_t)tramp, site + 2);
+    unsigned char *q = put_entry((unsigned char *)(uintptr_t)tramp, site + 2, entry_patched_forward);
     uint64_t copy = (uint64_t)(uintptr_t)q;
     memcpy(q, old + 2, p->length - 2u);
     q += p->length - 2u;
