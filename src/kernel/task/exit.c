@@ -2,6 +2,7 @@
 #include "abi/signal_abi.h"
 #include "base/str.h"
 #include "kernel/alloc.h"
+#include "kernel/ipc/ipc.h"
 #include "kernel/machine.h"
 #include "kernel/mm/mm_ops.h"
 #include "kernel/node.h"
@@ -118,6 +119,7 @@ static void end_process(struct process *p)
     struct machine *m = p->m;
     signal_parent_died(p);
     session_process_exit(p);
+    ipc_process_exit(p);
     reparent_children(p);
     p->zombie = true;
     emit_exit(p);
@@ -126,6 +128,7 @@ static void end_process(struct process *p)
     if (is_init) {
         node_kill_all(p->node, p->by_injector);
         p->node->init = NULL;
+        ipc_node_down(p->node);
     }
     if (on_exit) {
         on_exit(m, p);
