@@ -107,6 +107,16 @@ static uint64_t fd_limit(const struct task *t)
     return min_u64(t->process->rlimits[RLIMIT_NOFILE].soft, LIMIT_FDS);
 }
 
+bool fd_room(struct task *t)
+{
+    const struct fd_table *ft = t->fds;
+    uint32_t fd = ft->next_free;
+    while (fd < ft->cap && ft->slots[fd].file) {
+        fd++;
+    }
+    return fd < fd_limit(t);
+}
+
 int fd_install(struct task *t, struct file *f, int min, bool cloexec)
 {
     struct fd_table *ft = t->fds;

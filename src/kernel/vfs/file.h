@@ -109,6 +109,8 @@ void fd_table_close_on_exec(struct task *t, struct fd_table *ft);
 struct file *fd_file(struct task *t, int fd);
 /* As fd_file, but NULL for O_PATH files too: what read, write, ioctl, fsync and the like take. */
 struct file *fd_file_io(struct task *t, int fd);
+/* Is a descriptor free? What creates things before installing asks first (EMFILE). */
+bool fd_room(struct task *t);
 /* Installs at the lowest free fd >= min, taking over the caller's reference on success. Returns the
  * fd, -EMFILE (RLIMIT_NOFILE) or -EINVAL; on failure the caller still owns f. */
 int fd_install(struct task *t, struct file *f, int min, bool cloexec);
