@@ -1,24 +1,18 @@
-/* timerfd_create(2), signalfd(2), pidfd_open(2), memfd_create(2) and their relatives. */
+/* timerfd_create(2), signalfd(2), pidfd_open(2) and their relatives. */
 #include <linux/fcntl.h>
-#include <linux/memfd.h>
 #include <linux/time.h>
 #include <linux/timerfd.h>
 
-#include "base/str.h"
 #include "kernel/machine.h"
 #include "kernel/node.h"
 #include "kernel/signal/signal.h"
 #include "kernel/syscalls/handlers.h"
 #include "kernel/task/task.h"
 #include "kernel/time/clock.h"
-#include "kernel/trace/trace.h"
-#include "kernel/vfs/filedata.h"
-#include "kernel/vfs/mapping.h"
 #include "kernel/vfs/special/anon.h"
 #include "kernel/vfs/special/pidfd.h"
 #include "kernel/vfs/special/signalfd.h"
 #include "kernel/vfs/special/timerfd.h"
-#include "kernel/vfs/vfs.h"
 
 #define CAP_WAKE_ALARM_BIT 35
 #define CAP_SYS_PTRACE_BIT 19
@@ -220,34 +214,4 @@ struct sysret sys_pidfd_getfd(struct task *t, const struct sysargs *a)
         target = p->leader->fds->slots[fd].file;
     }
     return sys_done(target ? anon_file_install(t, file_get(target), true) : -EBADF);
-}
-
-/* --- memfd -------------------------------------------------------------------------------------- */
-
-#define MEMFD_PREFIX   "memfd:"
-#define MEMFD_NAME_MAX 249 /* NAME_MAX without the prefix */
-
-struct sysret sys_memfd_create(struct task *t, const struct sysargs *a)
-{
-    char name[sizeof MEMFD_PREFIX + MEMFD_NAME_MAX] = MEMFD_PREFIX;
-    uint32_t flags = (uint32_t)a->a[1];
-    struct file *f;
-    int64_t n;
-
-    if (flags & MFD_HUGETLB) { /* as a kernel without CONFIG_HUGETLBFS */
-        trace_unknown(t, "memfd_create flag MFD_HUGETLB", flags, 0, -ENOSYS);
-        return sys_done(-ENOSYS);
-    }
-    if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING)) {
-        return sys_done(-EINVAL);
-    }
-    n = user_read_str(t, name + sizeof MEMFD_PREFIX - 1, gaddr_of(a->a[0]), MEMFD_NAME_MAX + 1);
-    if (n < 0) {
-        return sys_done(n == -ENAMETOOLONG ? -EINVAL : n);
-    }
-    f = shmem_file_create(t->m, name, 0, O_RDWR);
-    f->inode->uid = t->cred.fsuid;
-    f->inode->gid = t->cred.fsgid;
-    f->inode->data->seals = flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL;
-    return sys_done(anon_file_install(t, f, flags & MFD_CLOEXEC));
 }
