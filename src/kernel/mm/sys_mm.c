@@ -63,20 +63,6 @@ static bool over_address_space(const struct task *t, uint64_t len)
     return (t->mm->total_pages << PAGE_SHIFT) + len > rlimit_soft(t->process, RLIMIT_AS);
 }
 
-static int64_t map_with_file(struct task *t, struct map_request *r, struct file *f)
-{
-    int err = check_file(f, r);
-    if (err == 0) {
-        err = f->ops->mmap(t, f, NULL);
-    }
-    if (err) {
-        return err;
-    }
-    r->file = f;
-    r->backing = VMA_FILE;
-    return mm_map(t, r);
-}
-
 static int64_t map_anonymous(struct task *t, struct map_request *r)
 {
     if (!(r->flags & MAP_SHARED)) {
@@ -90,6 +76,36 @@ static int64_t map_anonymous(struct task *t, struct map_request *r)
     r->pgoff = 0;
     int64_t addr = mm_map(t, r);
     file_put(f);
+    return addr;
+}
+
+/* The file may refuse, narrow what mprotect allows later, or (like /dev/zero) turn out to be plain
+ * memory. */
+static int64_t map_with_file(struct task *t, struct map_request *r, struct file *f)
+{
+    struct vma v = {.end = r->len,
+                    .prot = r->prot,
+                    .max_prot = PROT_READ | PROT_WRITE | PROT_EXEC,
+                    .flags = r->flags,
+                    .backing = VMA_FILE,
+                    .file = f,
+                    .pgoff = r->pgoff};
+    int err = check_file(f, r);
+    if (err == 0) {
+        err = f->ops->mmap(t, f, &v);
+    }
+    if (err) {
+        return err;
+    }
+    if (v.backing == VMA_ANON) {
+        return map_anonymous(t, r);
+    }
+    r->file = f;
+    r->backing = VMA_FILE;
+    int64_t addr = mm_map(t, r);
+    if (addr >= 0) {
+        mm_find(t->mm, (uint64_t)addr)->max_prot &= v.max_prot;
+    }
     return addr;
 }
 

@@ -7,7 +7,6 @@
 #include "kernel/mm/mm.h"
 #include "kernel/node.h"
 #include "kernel/task/task.h"
-#include "kernel/trace/trace.h"
 #include "kernel/vfs/special/tty.h"
 #include "kernel/vfs/vfs.h"
 
@@ -45,13 +44,9 @@ static int64_t mem_lseek(struct task *t, struct file *f, int64_t off, int whence
     return 0;
 }
 
-/* Private mappings of /dev/zero are anonymous memory (null(4)). */
+/* A mapping of /dev/zero is anonymous memory, shared or private (null(4)). */
 static int zero_mmap(struct task *t, struct file *f, struct vma *v)
 {
-    if (v->flags & 1) { /* MAP_SHARED */
-        trace_unknown(t, "shared mapping of /dev/zero", 0, 0, -ENODEV);
-        return -ENODEV;
-    }
     v->backing = VMA_ANON;
     return 0;
 }
