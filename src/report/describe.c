@@ -71,7 +71,7 @@ static void fault_length(struct buf *b, const json_t *fault)
 
 static const char *disruption(const json_t *fault)
 {
-    const char *type = json_member(json_object_get(fault, "details"), "disruption_type");
+    const char *type = json_text_member(json_object_get(fault, "details"), "disruption_type");
     if (!type) {
         return "packets are disturbed";
     }
@@ -103,7 +103,7 @@ static void clock_skip(struct buf *b, const json_t *fault)
 
 void describe_fault(const json_t *fault, struct buf *b)
 {
-    const char *name = json_member(fault, "name");
+    const char *name = json_text_member(fault, "name");
     const json_t *nodes = json_object_get(fault, "affected_nodes");
     static const struct {
         const char *name, *one, *many;
@@ -155,7 +155,7 @@ static void fault_event(struct description *d)
     if (json_is_object(fault)) {
         describe_fault(fault, &d->text);
     } else {
-        const char *message = json_member(info, "message");
+        const char *message = json_text_member(info, "message");
         clean(&d->text, message ? message : "fault injector");
         const json_t *details = json_object_get(info, "details");
         if (json_object_size(details)) {
@@ -169,9 +169,9 @@ static void fault_event(struct description *d)
 
 static void composer_event(struct description *d)
 {
-    const char *status = json_member(d->doc, "task_status");
-    const char *command = json_member(d->doc, "command");
-    const char *found = json_member(d->doc, "new_command_path");
+    const char *status = json_text_member(d->doc, "task_status");
+    const char *command = json_text_member(d->doc, "command");
+    const char *found = json_text_member(d->doc, "new_command_path");
     d->class = CLASS_COMMAND;
     if (status && command && strcmp(status, "started") == 0) {
         clean(&d->text, command);
@@ -191,7 +191,7 @@ static void composer_event(struct description *d)
         }
         return;
     }
-    const char *message = json_member(d->doc, "message");
+    const char *message = json_text_member(d->doc, "message");
     if (found) {
         buf_puts(&d->text, "found ");
         clean(&d->text, found);
@@ -204,8 +204,8 @@ static void composer_event(struct description *d)
 
 static void container_event(const struct store *s, const struct event *ev, struct description *d)
 {
-    const char *what = json_member(d->doc, "event");
-    const char *name = json_member(d->doc, "name");
+    const char *what = json_text_member(d->doc, "event");
+    const char *name = json_text_member(d->doc, "name");
     d->class = CLASS_CONTAINER;
     clean(&d->text, name ? name : store_node_name(s, ev->node));
     if (!what) {
@@ -229,9 +229,9 @@ static void container_event(const struct store *s, const struct event *ev, struc
 
 static void assertion(const json_t *inner, struct description *d)
 {
-    const char *id = json_member(inner, "id");
-    const char *message = json_member(inner, "message");
-    const char *type = json_member(inner, "assert_type");
+    const char *id = json_text_member(inner, "id");
+    const char *message = json_text_member(inner, "message");
+    const char *type = json_text_member(inner, "assert_type");
     if (!json_is_true(json_object_get(inner, "hit"))) {
         d->class = CLASS_SILENT; /* a declaration */
         return;

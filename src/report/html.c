@@ -5,7 +5,7 @@
 
 #include "report/html_parts.h"
 #include "report/text.h"
-#include "store/moment.h"
+#include "store/ingest.h"
 
 #define DOT "<span class=\"dot\">\xc2\xb7</span>"
 
@@ -30,8 +30,8 @@ void html_copy(struct buf *b, const char *text)
 
 void html_seconds(struct buf *b, uint64_t vtime_ns)
 {
-    buf_printf(b, "%" PRIu64 ".%" PRIu64 " s", vtime_ns / 1000000000,
-               vtime_ns / 100000000 % 10);
+    buf_printf(b, "%" PRIu64 ".%03" PRIu64 " s", vtime_ns / 1000000000,
+               vtime_ns / 1000000 % 1000);
 }
 
 static const char *title_of(const struct report *r)
@@ -108,6 +108,12 @@ static void status_banner(struct buf *b, const struct report *r)
                      : r->run.status == RUN_RUNNING
                          ? "The report shows the universes that have finished."
                          : "No reason was recorded.");
+        for (size_t i = 0; i < r->prop_count; i++) {
+            const struct report_property *rp = &r->props[i];
+            if (rp->verdict == VERDICT_FAILED && strcmp(rp->p->id, "Always: " RULE_SETUP) == 0) {
+                buf_printf(b, " <a href=\"#p%zu\">What happened during set-up</a>", rp->number);
+            }
+        }
         buf_puts(b, "</p>\n");
     }
 }

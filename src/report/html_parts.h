@@ -27,7 +27,7 @@ void plot_curve(struct buf *b, const char *curve_json, uint64_t inevitable_ns);
 
 /* A command or moment with a button that copies it. */
 void html_copy(struct buf *b, const char *text);
-/* "18.4 s" */
+/* "18.402 s" */
 void html_seconds(struct buf *b, uint64_t vtime_ns);
 const char *html_mark(enum verdict v);        /* a character */
 const char *html_verdict_class(enum verdict v); /* CSS class */

@@ -66,22 +66,32 @@ static void sure(struct buf *b, const struct store_confirmation *c)
     }
 }
 
-static int example_head(struct buf *b, struct report *r, const struct property_example *x,
-                        struct err *err)
+/* "universe 7 at 00:00:18.402 on client1" */
+static void place(struct buf *b, struct report *r, const struct property_example *x)
 {
     char clock[VTIME_TEXT_MAX];
-    char moment[MOMENT_TEXT_MAX];
     vtime_clock(x->vtime_ns, clock);
+    buf_printf(b, "universe %" PRIu64 " at %s", x->universe, clock);
+    if (x->node != EVENT_NO_NODE) {
+        buf_puts(b, " on ");
+        text_html(b, store_node_name(r->store, x->node));
+    }
+}
+
+static int example_head(struct buf *b, struct report *r, const struct property_example *x,
+                        bool with_place, struct err *err)
+{
+    char moment[MOMENT_TEXT_MAX];
     if (moment_of(r, x, moment, err)) {
         return -1;
     }
-    buf_printf(b, "<p class=\"where\"><b>%s</b> in universe %" PRIu64, clock, x->universe);
-    if (x->node != EVENT_NO_NODE) {
-        buf_puts(b, " on <b>");
-        text_html(b, store_node_name(r->store, x->node));
-        buf_puts(b, "</b>");
+    buf_puts(b, "<p class=\"where\">");
+    if (with_place) {
+        buf_puts(b, "<b>");
+        place(b, r, x);
+        buf_puts(b, "</b> ");
     }
-    buf_puts(b, " <span class=\"label\">moment</span> ");
+    buf_puts(b, "<span class=\"label\">moment</span> ");
     html_copy(b, moment);
     buf_puts(b, "</p>\n");
     if (x->details) {
@@ -142,14 +152,13 @@ static int counterexample(struct buf *b, struct drawing *d, const struct report_
                           size_t i, struct err *err)
 {
     const struct property_example *x = &rp->p->counterexamples.item[i];
-    char clock[VTIME_TEXT_MAX];
     char anchor[48];
-    vtime_clock(x->vtime_ns, clock);
     snprintf(anchor, sizeof anchor, "%zu-%zu", rp->number, i);
-    buf_printf(b, "<details class=\"example bad\"%s><summary>universe %" PRIu64
-                  " at %s</summary>\n", x == report_first_failure(rp) ? " open" : "",
-               x->universe, clock);
-    int rc = example_head(b, d->r, x, err);
+    buf_printf(b, "<details class=\"example bad\"%s><summary>",
+               x == report_first_failure(rp) ? " open" : "");
+    place(b, d->r, x);
+    buf_puts(b, "</summary>\n");
+    int rc = example_head(b, d->r, x, false, err);
     if (rc == 0 && i < FULL_SCENES_MAX && d->scenes < SCENES_TOTAL_MAX) {
         rc = full_scene(b, d, x, rp, anchor, err);
     } else if (rc == 0) {
@@ -187,7 +196,7 @@ static int examples(struct buf *b, struct drawing *d, const struct report_proper
     for (size_t i = 0; i < p->examples.count && i < 3; i++) {
         char anchor[48];
         snprintf(anchor, sizeof anchor, "%zu-g%zu", rp->number, i);
-        if (example_head(b, d->r, &p->examples.item[i], err)) {
+        if (example_head(b, d->r, &p->examples.item[i], true, err)) {
             return -1;
         }
         if (i == 0 && !failed && d->logs < PASSED_LOGS_MAX &&
@@ -222,7 +231,7 @@ static void about(struct buf *b, struct report *r, const struct report_property 
     const struct property *p = rp->p;
     buf_puts(b, "<p class=\"about\"><span class=\"type\">");
     text_html(b, p->display_type ? p->display_type : "");
-    buf_printf(b, "</span> %s.", rule_text(p));
+    buf_printf(b, ":</span> %s.", rule_text(p));
     if (p->file) {
         buf_puts(b, " <code>");
         text_html(b, p->file);

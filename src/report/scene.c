@@ -140,11 +140,11 @@ static uint16_t node_index(const struct report *r, const char *name)
 static void command_span(struct gatherer *g, const struct event *ev, const json_t *doc)
 {
     struct scene *sc = g->sc;
-    const char *status = json_member(doc, "task_status");
-    const char *command = json_member(doc, "command");
-    const char *start = json_member(doc, "started_task");
-    const char *end = json_member(doc, "finished_task");
-    const char *key = end ? end : start ? start : json_member(doc, "task");
+    const char *status = json_text_member(doc, "task_status");
+    const char *command = json_text_member(doc, "command");
+    const char *start = json_text_member(doc, "started_task");
+    const char *end = json_text_member(doc, "finished_task");
+    const char *key = end ? end : start ? start : json_text_member(doc, "task");
     if (!status || !key) {
         return;
     }
@@ -173,7 +173,7 @@ static void command_span(struct gatherer *g, const struct event *ev, const json_
 static void fault_node(struct gatherer *g, const struct event *ev, const json_t *fault,
                        const char *node, const char *text)
 {
-    const char *name = json_member(fault, "name");
+    const char *name = json_text_member(fault, "name");
     struct scene_span *s = add_span(g->sc, ev->vtime_ns, node_index(g->r, node), text);
     if (!s) {
         return;
@@ -205,8 +205,8 @@ static void fault_span(struct gatherer *g, const struct event *ev, const json_t 
 {
     const json_t *fault = json_object_get(doc, "fault");
     const json_t *nodes = json_object_get(fault, "affected_nodes");
-    const char *name = json_member(fault, "name");
-    const char *type = json_member(fault, "type");
+    const char *name = json_text_member(fault, "name");
+    const char *type = json_text_member(fault, "type");
     if (!name) {
         return;
     }
@@ -228,7 +228,7 @@ static void fault_span(struct gatherer *g, const struct event *ev, const json_t 
 
 static void container_span(struct gatherer *g, const struct event *ev, const json_t *doc)
 {
-    const char *what = json_member(doc, "event");
+    const char *what = json_text_member(doc, "event");
     if (!what || strcmp(what, "start") != 0) {
         return;
     }
@@ -260,7 +260,7 @@ static void add_dot(struct gatherer *g, const struct event *ev, const struct des
 static bool is_story(const struct gatherer *g, const struct event *ev, const struct description *d)
 {
     const struct scene *sc = g->sc;
-    const char *what = json_member(d->doc, "event");
+    const char *what = json_text_member(d->doc, "event");
     bool start = what && strcmp(what, "start") == 0;
     switch (d->class) {
     case CLASS_FAULT:
@@ -270,7 +270,7 @@ static bool is_story(const struct gatherer *g, const struct event *ev, const str
     case CLASS_CONTAINER:
         return ev->seq <= sc->moment_seq && (g->setup_seen || !start);
     case CLASS_COMMAND:
-        return ev->seq <= sc->moment_seq && json_member(d->doc, "task_status");
+        return ev->seq <= sc->moment_seq && json_text_member(d->doc, "task_status");
     default:
         return ev->seq == sc->moment_seq;
     }

@@ -95,36 +95,67 @@ void terminal_change(struct buf *b, const struct terminal_numbers *last,
     }
 }
 
-/* "  FAILED   name ........ fact", the fact flush right. A name too long for the line is kept
- * whole when it matters, with the fact below it. */
-static void entry(struct buf *b, const struct terminal_style *style, const char *color,
-                  const char *word, const struct property *p, const char *fact)
+#define NEXT_LINE "\n           "
+
+#define RULE_WIDTH_MIN 12u
+
+/* Cuts the rule rather than its item, which is what tells it from its neighbours. */
+static size_t fit_name(struct buf *b, const struct property *p, const char *name, size_t width)
+{
+    const char *arrow = p->item ? strstr(name, " \xe2\x86\x92 ") : NULL;
+    size_t item = arrow ? text_width(arrow) : 0;
+    if (!arrow || item + RULE_WIDTH_MIN > width) {
+        return text_fit(b, name, width);
+    }
+    cleanup_buf struct buf rule = {0};
+    buf_append(&rule, name, (size_t)(arrow - name));
+    size_t used = text_fit(b, rule.data, width - item);
+    buf_puts(b, arrow);
+    return used + item;
+}
+
+/* Name and fact, the fact flush right. What failed keeps its whole name, over lines if need be,
+ * broken before its item. */
+static void name_and_fact(struct buf *b, size_t room, const struct property *p, const char *fact)
 {
     cleanup_buf struct buf name = {0};
     report_property_name(&name, p);
-    size_t fact_width = text_width(fact);
-    size_t room = style->columns - NAME_COL;
+    const char *rest = name.data;
+    size_t left = room - min_u64(room, text_width(fact) + 2);
+    bool whole = property_verdict(p) != VERDICT_PASSED;
+    const char *arrow = p->item ? strstr(rest, " \xe2\x86\x92 ") : NULL;
+    if (whole && arrow && text_width(rest) > left) {
+        buf_append(b, rest, (size_t)(arrow - rest));
+        buf_puts(b, NEXT_LINE);
+        rest = arrow + 1;
+    }
+    size_t width = text_width(rest);
+    if (width <= left) {
+        buf_puts(b, rest);
+    } else if (whole) {
+        buf_puts(b, rest);
+        buf_puts(b, NEXT_LINE);
+        width = 0;
+    } else {
+        width = fit_name(b, p, rest, left);
+    }
+    for (size_t i = width; i < left + 2; i++) {
+        buf_putc(b, ' ');
+    }
+    buf_puts(b, fact);
+    buf_putc(b, '\n');
+}
+
+/* "  FAILED   name ........ fact" */
+static void entry(struct buf *b, const struct terminal_style *style, const char *color,
+                  const char *word, const struct property *p, const char *fact)
+{
     buf_puts(b, "  ");
     paint(b, style, color, word);
     for (size_t i = strlen(word); i < NAME_COL - 2; i++) {
         buf_putc(b, ' ');
     }
-    bool whole = property_verdict(p) != VERDICT_PASSED;
-    size_t width = text_width(name.data);
-    if (width + 2 + fact_width <= room) {
-        buf_puts(b, name.data);
-    } else if (whole) {
-        buf_puts(b, name.data);
-        buf_puts(b, "\n           ");
-        width = 0;
-    } else {
-        width = text_fit(b, name.data, room - 2 - fact_width);
-    }
-    for (size_t i = width; i + fact_width < room; i++) {
-        buf_putc(b, ' ');
-    }
-    buf_puts(b, fact);
-    buf_putc(b, '\n');
+    name_and_fact(b, style->columns - NAME_COL, p, fact);
 }
 
 static int failed(struct buf *b, const struct terminal_style *style, struct report *r,
@@ -153,7 +184,7 @@ static int failed(struct buf *b, const struct terminal_style *style, struct repo
             buf_putc(b, ')');
         }
     }
-    buf_puts(b, "\n           ");
+    buf_puts(b, NEXT_LINE);
     if (report_replay_command(r, x->universe, x->vtime_ns, b, err)) {
         return -1;
     }

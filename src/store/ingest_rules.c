@@ -102,7 +102,7 @@ static const char *task_id(const json_t *doc)
 {
     static const char *const keys[] = {"finished_task", "started_task", "task"};
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-        const char *id = json_member(doc, keys[i]);
+        const char *id = json_text_member(doc, keys[i]);
         if (id) {
             return id;
         }
@@ -113,7 +113,7 @@ static const char *task_id(const json_t *doc)
 static void command_started(struct ingest *in, const struct event *ev, const json_t *doc)
 {
     const char *id = task_id(doc);
-    const char *command = json_member(doc, "command");
+    const char *command = json_text_member(doc, "command");
     if (!id || !command) {
         return;
     }
@@ -142,7 +142,7 @@ static bool command_was_killed(const struct ingest *in, const struct event *ev, 
 static void command_finished(struct ingest *in, const struct event *ev, const json_t *doc)
 {
     struct task *t = task_find(in, task_id(doc));
-    const char *command = json_member(doc, "command");
+    const char *command = json_text_member(doc, "command");
     if (!command && t) {
         command = t->command;
     }
@@ -168,8 +168,8 @@ static void command_finished(struct ingest *in, const struct event *ev, const js
 void ingest_composer(struct ingest *in, const struct event *ev)
 {
     json_t *doc = payload_json(ev);
-    const char *status = json_member(doc, "task_status");
-    const char *found = json_member(doc, "new_command_path");
+    const char *status = json_text_member(doc, "task_status");
+    const char *found = json_text_member(doc, "new_command_path");
     if (found && !strstr(found, "/helper_")) {
         (void)rule_get(in, ZERO, found);
         (void)rule_get(in, ONCE, found);
@@ -201,7 +201,7 @@ void ingest_fault(struct ingest *in, const struct event *ev)
 {
     json_t *doc = payload_json(ev);
     const json_t *fault = json_object_get(doc, "fault");
-    const char *name = json_member(fault, "name");
+    const char *name = json_text_member(fault, "name");
     if (name && (strcmp(name, "kill") == 0 || strcmp(name, "stop") == 0)) {
         const json_t *nodes = json_object_get(fault, "affected_nodes");
         for (size_t i = 0; i < json_array_size(nodes); i++) {
@@ -217,7 +217,7 @@ void ingest_fault(struct ingest *in, const struct event *ev)
 static void container_died(struct ingest *in, const struct event *ev, const json_t *doc)
 {
     int64_t code = 0;
-    const char *name = json_member(doc, "name");
+    const char *name = json_text_member(doc, "name");
     bool has_code = json_to_i64(json_object_get(doc, "container_exit_code"), &code);
     bool injected = json_truthy(json_object_get(doc, "by_injector")) ||
                     (ev->node < in->node_count && in->node_killed[ev->node]);
@@ -234,7 +234,7 @@ static void container_died(struct ingest *in, const struct event *ev, const json
 void ingest_container(struct ingest *in, const struct event *ev)
 {
     json_t *doc = payload_json(ev);
-    const char *what = json_member(doc, "event");
+    const char *what = json_text_member(doc, "event");
     if (what && strcmp(what, "start") == 0 && ev->node < in->node_count) {
         in->node_killed[ev->node] = false;
     } else if (what && strcmp(what, "died") == 0) {

@@ -53,9 +53,9 @@ static const char *default_display(const struct property *p)
 /* The identity of an assertion or guidance: `id`, else `message`; cut, never empty. */
 static char *identity(const json_t *inner)
 {
-    const char *id = json_member(inner, "id");
+    const char *id = json_text_member(inner, "id");
     if (!id || !*id) {
-        id = json_member(inner, "message");
+        id = json_text_member(inner, "message");
     }
     return id && *id ? mem_strndup(id, PROPERTY_NAME_MAX) : NULL;
 }
@@ -89,21 +89,21 @@ static void describe(struct property *p, const json_t *inner)
 {
     if (!p->group) {
         p->group = mem_strdup("SDK");
-        const char *message = json_member(inner, "message");
+        const char *message = json_text_member(inner, "message");
         if (message && *message) {
             free(p->name);
             p->name = mem_strndup(message, PROPERTY_NAME_MAX);
         }
     }
-    set_text(&p->display_type, json_member(inner, "display_type"));
+    set_text(&p->display_type, json_text_member(inner, "display_type"));
     if (!p->display_type) {
         p->display_type = mem_strdup(default_display(p));
     }
     const json_t *location = json_object_get(inner, "location");
     if (!p->file && json_is_object(location)) {
-        set_text(&p->file, json_member(location, "file"));
-        set_text(&p->function, json_member(location, "function"));
-        set_text(&p->class_name, json_member(location, "class"));
+        set_text(&p->file, json_text_member(location, "file"));
+        set_text(&p->function, json_text_member(location, "function"));
+        set_text(&p->class_name, json_text_member(location, "class"));
         json_to_i64(json_object_get(location, "begin_line"), &p->line);
     }
 }
@@ -111,7 +111,7 @@ static void describe(struct property *p, const json_t *inner)
 static void ingest_assert(struct ingest *in, const struct event *ev, const json_t *inner,
                           uint32_t command_id)
 {
-    const char *type = json_member(inner, "assert_type");
+    const char *type = json_text_member(inner, "assert_type");
     const json_t *hit = json_object_get(inner, "hit");
     const json_t *condition = json_object_get(inner, "condition");
     const json_t *must_hit = json_object_get(inner, "must_hit");
@@ -169,7 +169,7 @@ static void boolean_operands(const json_t *data, double *left, double *right)
 
 static void ingest_guidance(struct ingest *in, const struct event *ev, const json_t *inner)
 {
-    const char *word = json_member(inner, "guidance_type");
+    const char *word = json_text_member(inner, "guidance_type");
     enum guidance_type type = !word                         ? 0
                               : strcmp(word, "numeric") == 0 ? GUIDANCE_NUMERIC
                               : strcmp(word, "boolean") == 0 ? GUIDANCE_BOOLEAN
@@ -210,10 +210,10 @@ static void ingest_guidance(struct ingest *in, const struct event *ev, const jso
 static void ingest_banner(struct ingest *in, const struct event *ev, const json_t *inner)
 {
     const json_t *language = json_object_get(inner, "language");
-    const char *name = json_member(language, "name");
-    const char *version = json_member(language, "version");
-    const char *sdk = json_member(inner, "sdk_version");
-    const char *protocol = json_member(inner, "protocol_version");
+    const char *name = json_text_member(language, "name");
+    const char *version = json_text_member(language, "version");
+    const char *sdk = json_text_member(inner, "sdk_version");
+    const char *protocol = json_text_member(inner, "protocol_version");
     cleanup_buf struct buf text = {0};
     buf_printf(&text, "%s SDK %s (%s, protocol %s)", name ? name : "unnamed", sdk ? sdk : "?",
                version ? version : "?", protocol ? protocol : "?");
@@ -241,7 +241,7 @@ void ingest_sdk(struct ingest *in, const struct event *ev)
     } else if (json_is_object(inner = json_object_get(doc, "antithesis_guidance"))) {
         ingest_guidance(in, ev, inner);
     } else if (json_is_object(inner = json_object_get(doc, "antithesis_setup"))) {
-        const char *status = json_member(inner, "status");
+        const char *status = json_text_member(inner, "status");
         in->setup_complete |= status && strcmp(status, "complete") == 0;
     } else if (json_is_object(inner = json_object_get(doc, "antithesis_sdk"))) {
         ingest_banner(in, ev, inner);

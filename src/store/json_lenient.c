@@ -217,7 +217,7 @@ bool json_to_double(const json_t *value, double *out)
     return *end == 0;
 }
 
-const char *json_member(const json_t *object, const char *key)
+const char *json_text_member(const json_t *object, const char *key)
 {
     return json_string_value(json_object_get(object, key));
 }

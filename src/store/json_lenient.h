@@ -17,6 +17,6 @@ bool json_truthy(const json_t *value);
 bool json_to_i64(const json_t *value, int64_t *out);
 bool json_to_double(const json_t *value, double *out);
 /* Member as a string, or NULL; borrowed. */
-const char *json_member(const json_t *object, const char *key);
+const char *json_text_member(const json_t *object, const char *key);
 
 #endif
