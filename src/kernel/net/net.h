@@ -12,6 +12,8 @@ void net_boot(struct machine *m); /* m->net: networks, links, names of the plan 
  * Writes /etc/hosts, /etc/resolv.conf and /etc/hostname into the node's tree. */
 void net_node_up(struct node *n);
 void net_node_down(struct node *n);
+/* Frees everything; every socket must be closed. For tests that prove nothing is left behind. */
+void net_fini(struct machine *m);
 
 enum link_mode {
     LINK_NORMAL = 0,
