@@ -25,10 +25,10 @@ static char *path_in(const char *dir, const char *name)
     return buf_steal(&path);
 }
 
-char *store_event_path(const struct store *s, uint64_t universe)
+char *store_event_path(const char *dir, uint64_t universe)
 {
     struct buf path = {0};
-    buf_printf(&path, "%s/events/%06" PRIu64 ".zst", s->dir, universe);
+    buf_printf(&path, "%s/events/%06" PRIu64 ".zst", dir, universe);
     return buf_steal(&path);
 }
 

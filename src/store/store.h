@@ -126,6 +126,17 @@ int store_universe_commit(struct store_writer *w, uint64_t wall_ns, const char *
                           struct property_set *found, struct err *err) must_check;
 void store_universe_abort(struct store_writer *w); /* accepts NULL */
 
+/* A universe whose events another process has written, whole and closed, to store_event_path
+ * (event_log.h) and judged (ingest.h), so that the one writer only commits rows. */
+int store_universe_adopt(struct store *s, const struct store_universe *u,
+                         const struct property_set *found, struct err *err) must_check;
+struct ingest;
+/* What the judged events say: end, times, digest, set-up, engine error. Texts stay the ingest's. */
+void store_universe_fill(struct store_universe *u, const struct ingest *in,
+                         const char *engine_error);
+/* DIR/events/000007.zst; the caller frees it. */
+char *store_event_path(const char *dir, uint64_t universe);
+
 /* ---- reading (of a store opened either way) ---- */
 
 /* Read-only; works while another process writes. */

@@ -39,6 +39,4 @@ extern const char store_schema[]; /* store_schema.c */
 int store_save_set(struct store *s, const struct property_set *changed, struct err *err) must_check;
 int store_load_set(struct store *s, struct property_set *out, struct err *err) must_check;
 
-char *store_event_path(const struct store *s, uint64_t universe); /* caller frees */
-
 #endif

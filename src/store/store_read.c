@@ -207,7 +207,7 @@ static int visit_history(struct store *s, uint64_t universe, uint64_t from_ns, u
     int64_t parent = u.parent;
     uint64_t branch_ns = u.branch_vtime_ns;
     store_universe_free(&u);
-    cleanup_free char *path = store_event_path(s, universe);
+    cleanup_free char *path = store_event_path(s->dir, universe);
     struct event_log *log = event_log_open(path, err);
     if (!log) {
         return -1;

@@ -116,7 +116,7 @@ struct store_writer *store_universe_begin(struct store *s, const struct store_un
                                           struct err *err)
 {
     ASSERT(s->lock_fd >= 0);
-    cleanup_free char *path = store_event_path(s, u->number);
+    cleanup_free char *path = store_event_path(s->dir, u->number);
     if (access(path, F_OK) == 0) {
         err_set(err, ERR_ENGINE, "universe %" PRIu64 " was stored before", u->number);
         return NULL;
@@ -197,13 +197,13 @@ static int insert_universe(struct store *s, const struct store_universe *u, stru
     return sql_run(s, st, err);
 }
 
-static void fill_end(struct store_writer *w, const char *engine_error)
+void store_universe_fill(struct store_universe *u, const struct ingest *in,
+                         const char *engine_error)
 {
-    struct store_universe *u = &w->universe;
-    const struct event_end *end = ingest_end(w->ingest, &u->end_text);
-    uint64_t last = ingest_last_vtime_ns(w->ingest);
+    const struct event_end *end = ingest_end(in, &u->end_text);
+    uint64_t last = ingest_last_vtime_ns(in);
     u->virtual_ns = last > u->branch_vtime_ns ? last - u->branch_vtime_ns : 0;
-    u->setup_complete = ingest_has_setup_complete(w->ingest);
+    u->setup_complete = ingest_has_setup_complete(in);
     u->engine_error = engine_error;
     if (end) {
         u->end_reason = end->reason;
@@ -235,48 +235,67 @@ static int reload(struct store *s, struct err *err)
     return 0;
 }
 
-static int commit_rows(struct store_writer *w, struct err *err)
+static int commit_rows(struct store *s, const struct store_universe *u,
+                       const struct property_set *found, struct err *err)
 {
-    struct store *s = w->store;
-    const struct property_set *found = ingest_set(w->ingest);
     if ((s->stale && reload(s, err)) || sql_exec(s, "BEGIN IMMEDIATE", err)) {
         return -1;
     }
     s->stale = true; /* until the commit has happened */
     property_set_merge(&s->props, found);
-    if (insert_universe(s, &w->universe, err) || store_save_set(s, found, err) ||
-        sql_exec(s, "COMMIT", err)) {
+    if (insert_universe(s, u, err) || store_save_set(s, found, err) || sql_exec(s, "COMMIT", err)) {
         return roll_back(s);
     }
     s->stale = false;
     return 0;
 }
 
+/* The rows of a universe whose events are complete on disk; without rows the events go too, so that
+ * it can be stored again. */
+static int commit_complete(struct store *s, const struct store_universe *u,
+                           const struct property_set *found, struct err *err)
+{
+    if (commit_rows(s, u, found, err) == 0) {
+        return 0;
+    }
+    cleanup_free char *path = store_event_path(s->dir, u->number);
+    unlink(path);
+    cleanup_err struct err ignored = {0};
+    if (s->stale && reload(s, &ignored)) {
+        s->stale = true; /* the next commit tries again, and reports */
+    }
+    return err_wrap(err, "universe %" PRIu64 " was not stored", u->number);
+}
+
+int store_universe_adopt(struct store *s, const struct store_universe *u,
+                         const struct property_set *found, struct err *err)
+{
+    ASSERT(s->lock_fd >= 0);
+    cleanup_free char *path = store_event_path(s->dir, u->number);
+    if (access(path, F_OK)) {
+        return files_errno(err, errno, "the events of universe %" PRIu64, u->number);
+    }
+    return commit_complete(s, u, found, err);
+}
+
 int store_universe_commit(struct store_writer *w, uint64_t wall_ns, const char *engine_error,
                           struct property_set *found, struct err *err)
 {
-    struct store *s = w->store;
     uint64_t number = w->universe.number;
     ingest_finish(w->ingest, engine_error);
-    fill_end(w, engine_error);
+    store_universe_fill(&w->universe, w->ingest, engine_error);
     w->universe.wall_ns = wall_ns;
     int rc = event_log_close(w->log, err);
     w->log = NULL;
-    if (rc == 0) {
-        rc = commit_rows(w, err);
-        if (rc) {
-            cleanup_free char *path = store_event_path(s, number);
-            unlink(path); /* so that it can be stored again */
-            cleanup_err struct err ignored = {0};
-            if (s->stale && reload(s, &ignored)) {
-                s->stale = true; /* the next commit tries again, and reports */
-            }
-        }
+    if (rc) {
+        err_wrap(err, "universe %" PRIu64 " was not stored", number);
+    } else {
+        rc = commit_complete(w->store, &w->universe, ingest_set(w->ingest), err);
     }
     if (rc == 0 && found) {
         property_set_init(found);
         property_set_merge(found, ingest_set(w->ingest));
     }
     writer_free(w);
-    return rc ? err_wrap(err, "universe %" PRIu64 " was not stored", number) : 0;
+    return rc;
 }
