@@ -344,7 +344,7 @@ int64_t mm_map(struct task *t, const struct map_request *r)
         .start = start,
         .end = end,
         .prot = r->prot,
-        .max_prot = PROT_READ | PROT_WRITE | PROT_EXEC,
+        .max_prot = (PROT_READ | PROT_WRITE | PROT_EXEC) & ~r->no_prot,
         .flags = r->flags & (MAP_SHARED | MAP_PRIVATE | MAP_NORESERVE | MAP_GROWSDOWN),
         .backing = r->backing,
         .file = r->file,

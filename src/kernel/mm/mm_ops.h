@@ -17,6 +17,7 @@ void mm_clear(struct mm *mm);
 struct map_request {
     uint64_t addr, len;
     uint32_t prot, flags; /* PROT_*, MAP_* */
+    uint32_t no_prot;     /* PROT_* bits mprotect may never add */
     enum vma_backing backing;
     struct file *file;    /* borrowed */
     uint64_t pgoff;
