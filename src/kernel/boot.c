@@ -41,6 +41,8 @@ struct machine *machine_boot(void *base, uint64_t length, const struct plan *pla
     m->clock.call_cost_ns = plan->call_cost_ns;
     m->clock.clock_cost_ns = plan->clock_cost_ns;
     m->clock.realtime_offset_ns = plan->realtime_start_ns;
+    /* Containers get their duration when set-up is complete (director). */
+    m->ends_at = plan->is_exec ? plan->duration_ns : 0;
     m->trace.digest[0] = plan->seed;
     m->trace.digest[1] = plan->input_hash;
     m->next_anon_ino = 1000;

@@ -12,6 +12,7 @@
 #include "kernel/time/timer.h"
 
 struct composer;
+struct director;
 struct faults;
 struct futexes;
 struct mm;
@@ -58,6 +59,7 @@ struct machine {
     } trace;
     struct vfs *vfs;           /* owned by kernel/vfs */
     struct net *net;           /* owned by kernel/net */
+    struct director *director; /* owned by director; NULL for `exec` */
     struct composer *composer; /* owned by director */
     struct faults *faults;     /* owned by director */
     struct sdk *sdk;           /* owned by director/sdk.c */
@@ -65,6 +67,7 @@ struct machine {
     void *shm;                 /* SysV IPC, owned by kernel/ipc */
     uint64_t next_file_id;
     uint64_t next_anon_ino; /* inode numbers of pipes, sockets, anonymous inodes */
+    vtime ends_at;           /* END_TIME_LIMIT then; 0: no limit (yet) */
     uint32_t setup_complete; /* 1 once the first antithesis_setup "complete" came */
     uint32_t ending;         /* enum event_end_reason once decided; the scheduler stops there */
     char end_text[1024];

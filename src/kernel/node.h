@@ -28,6 +28,9 @@ struct node {
     uint32_t pid_cap, last_pid;
     struct process *init;  /* PID 1; NULL while the container is down */
     uint32_t task_count;
+    /* Called when the last process has gone, zombies included; NULL: nobody asks. Runs on the stack
+     * of the exiting task: may only change state and arm timers. */
+    void (*on_empty)(struct node *n);
 
     /* A paused node keeps its runnable tasks here until it is resumed. */
     bool paused;

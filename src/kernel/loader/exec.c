@@ -279,7 +279,7 @@ static void emit_exec(struct task *t)
 {
     struct process *p = t->process;
     struct event_process e = {.kind = PROCESS_EXEC,
-                              .parent_pid = p->parent ? (uint32_t)p->parent->pid : 0,
+                              .parent_pid = (uint32_t)process_parent_pid(p),
                               .command_id = p->command_id};
     struct trace_part parts[] = {{&e, sizeof e}, {p->exe_path, str_len(p->exe_path)}};
     trace_event(t->m, EVENT_PROCESS, t->node, (uint32_t)p->pid, parts, 2);

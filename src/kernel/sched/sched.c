@@ -43,8 +43,8 @@ static void idle(struct machine *m)
                     "every process waits for something that cannot come");
         return;
     }
-    if (m->plan->duration_ns && next >= m->plan->duration_ns) {
-        m->clock.now = max_u64(m->clock.now, m->plan->duration_ns);
+    if (m->ends_at && next >= m->ends_at) {
+        m->clock.now = max_u64(m->clock.now, m->ends_at);
         machine_end(m, END_TIME_LIMIT, "the virtual duration is over");
         return;
     }
@@ -58,7 +58,7 @@ struct task *sched_pick(struct machine *m)
         timer_run_due(m);
     }
     for (;;) {
-        if (m->plan->duration_ns && m->clock.now >= m->plan->duration_ns) {
+        if (m->ends_at && m->clock.now >= m->ends_at) {
             machine_end(m, END_TIME_LIMIT, "the virtual duration is over");
         }
         if (m->ending) {
@@ -106,7 +106,7 @@ void sched_yield_current(struct machine *m)
     if (timer_next(m) <= m->clock.now) {
         timer_run_due(m);
     }
-    if (list_empty(&m->sched.runnable) && !m->ending) {
+    if (list_empty(&m->sched.runnable) && !m->ending && !m->sched.current->node->paused) {
         m->sched.slice_calls = 0;
         return;
     }
@@ -129,7 +129,7 @@ static bool preempted(struct machine *m)
 
 bool sched_should_switch(struct machine *m)
 {
-    if (m->ending || (m->plan->duration_ns && m->clock.now >= m->plan->duration_ns)) {
+    if (m->ending || (m->ends_at && m->clock.now >= m->ends_at)) {
         return true;
     }
     m->sched.slice_calls++;

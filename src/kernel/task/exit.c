@@ -14,6 +14,7 @@
 #include "kernel/task/task.h"
 #include "kernel/trace/trace.h"
 #include "kernel/vfs/file.h"
+#include "kernel/vfs/special/tty.h"
 #include "kernel/vfs/vfs.h"
 
 void process_kill_others(struct task *t, int status)
@@ -75,7 +76,7 @@ static void emit_exit(struct process *p)
         .signal = (uint16_t)(status & 0x7f),
         .core_signal = signal_default_is_core(status & 0x7f),
         .exit_code = (uint32_t)(status >> 8 & 0xff),
-        .parent_pid = p->parent ? (uint32_t)p->parent->pid : 0,
+        .parent_pid = (uint32_t)process_parent_pid(p),
         .by_injector = p->by_injector,
         .command_id = p->command_id,
     };
@@ -84,7 +85,9 @@ static void emit_exit(struct process *p)
     trace_event(p->m, EVENT_PROCESS, p->node, (uint32_t)p->pid, parts, 2);
 }
 
-/* Children go to the nearest subreaper, else to the node's PID 1 (prctl(2) PR_SET_CHILD_SUBREAPER). */
+/* Children go to the nearest subreaper, else to the node's PID 1 (prctl(2) PR_SET_CHILD_SUBREAPER).
+ * With `init: true` the user's program is PID 1 and the kernel does what a small init would do for
+ * it: orphans are not its children, see PID 1 as their parent, and are reaped as they end. */
 static struct process *find_reaper(struct process *p)
 {
     for (struct process *a = p->parent; a; a = a->parent) {
@@ -104,11 +107,14 @@ static void reparent_children(struct process *p)
     {
         list_del(&child->sibling_link);
         child->parent = reaper;
-        if (reaper) {
+        if (reaper && reaper == p->node->init && p->node->plan->init && !reaper->child_subreaper) {
+            child->parent = NULL;
+            child->kernel_reaps = true;
+        } else if (reaper) {
             list_add_tail(&reaper->children, &child->sibling_link);
             child->exit_signal = SIGNAL_CHLD;
         }
-        if (child->zombie && (!reaper || signal_child_exited(child))) {
+        if (child->zombie && (!child->parent || signal_child_exited(child))) {
             process_reap(child);
         }
     }
@@ -118,6 +124,7 @@ static void end_process(struct process *p)
 {
     struct machine *m = p->m;
     signal_parent_died(p);
+    tty_session_leader_exit(p);
     session_process_exit(p);
     ipc_process_exit(p);
     reparent_children(p);

@@ -169,7 +169,7 @@ struct sysret sys_gettid(struct task *t, const struct sysargs *a)
 struct sysret sys_getppid(struct task *t, const struct sysargs *a)
 {
     (void)a;
-    return sys_done(t->process->parent ? t->process->parent->pid : 0);
+    return sys_done(process_parent_pid(t->process));
 }
 
 struct sysret sys_set_tid_address(struct task *t, const struct sysargs *a)

@@ -174,6 +174,7 @@ void task_free(struct task *t)
 void process_reap(struct process *p)
 {
     struct machine *m = p->m;
+    struct node *n = p->node;
     ASSERT(p->zombie);
     if (p->parent) {
         p->parent->children_cpu_ns += process_cpu_ns(p) + p->children_cpu_ns;
@@ -193,4 +194,7 @@ void process_reap(struct process *p)
     file_put(p->exe_file);
     file_put(p->tty);
     kfree(m, p);
+    if (n->on_empty && list_empty(&n->processes)) {
+        n->on_empty(n);
+    }
 }

@@ -142,6 +142,7 @@ struct process {
     struct rlimit_pair rlimits[RLIMIT_COUNT];
     struct waitq child_wait;    /* wait4 sleeps here */
     bool zombie, group_exit, dumpable, child_subreaper;
+    bool kernel_reaps;          /* an orphan of a node with `init: true`: nobody else will */
     bool by_injector;           /* its death was a fault or the composer's doing */
     int exit_status;            /* wait status once zombie */
     int exit_signal;            /* to the parent: SIGCHLD, 0, ... */
@@ -197,5 +198,11 @@ bool task_capable(const struct task *t, unsigned cap);
 /* Makes a blocked task runnable. Harmless otherwise. */
 void task_wake(struct task *t);
 bool task_signal_pending(const struct task *t);
+
+/* What getppid(2) says: 0 for what the kernel started, 1 for orphans that the kernel reaps. */
+static inline abi_pid process_parent_pid(const struct process *p)
+{
+    return p->parent ? p->parent->pid : p->kernel_reaps ? 1 : 0;
+}
 
 #endif
