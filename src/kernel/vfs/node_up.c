@@ -8,6 +8,7 @@
 #include "kernel/node.h"
 #include "kernel/vfs/memfs.h"
 #include "kernel/vfs/node_tree.h"
+#include "kernel/vfs/special/cgroupfs.h"
 #include "kernel/vfs/vfs.h"
 #include "kernel/vfs/vfs_priv.h"
 
@@ -207,6 +208,10 @@ static int mount_defaults(const struct up *u)
     }
     if (!r) {
         r = mount_special(u, "/sys", sysfs_create, MOUNT_FLAGS | MS_NOEXEC | MS_RDONLY, "sysfs");
+    }
+    if (!r) {
+        r = mount_special(u, "/sys/fs/cgroup", cgroupfs_create, MOUNT_FLAGS | MS_NOEXEC | MS_RDONLY,
+                          "cgroup");
     }
     if (!r) {
         r = mount_own(u, "/dev/shm", tmpfs_create(n->m, "tmpfs", 01777, shm),

@@ -40,7 +40,9 @@ int file_open_by_type(struct task *t, struct inode *i, struct file *f)
 int file_open_path(struct task *t, const struct path *p, uint32_t flags, struct file **out)
 {
     struct inode *i = p->dentry->inode;
-    struct file *f = file_create(i->sb->m, &path_file_ops, flags & ~(uint32_t)CREATION_FLAGS);
+    uint32_t kept = flags & ~(uint32_t)CREATION_FLAGS;
+    /* The terminal's open looks at O_NOCTTY; nobody may see it afterwards. */
+    struct file *f = file_create(i->sb->m, &path_file_ops, kept | (flags & O_NOCTTY));
     f->inode = inode_get(i);
     f->dentry = dentry_get(p->dentry);
     f->mount = mount_get(p->mount);
@@ -53,6 +55,7 @@ int file_open_path(struct task *t, const struct path *p, uint32_t flags, struct 
         file_put(f);
         return r;
     }
+    f->flags &= ~(uint32_t)O_NOCTTY;
     *out = f;
     return 0;
 }

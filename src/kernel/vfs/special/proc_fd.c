@@ -82,9 +82,14 @@ static bool fd_next_as(const struct pseudo_ref *dir, uint64_t *key, struct pseud
         return false;
     }
     for (uint64_t fd = *key; fd < c.target->fds->cap; fd++) {
-        if (file_of(&c, (uint32_t)fd)) {
+        const struct file *f = file_of(&c, (uint32_t)fd);
+
+        if (f) {
             *out = (struct pseudo_child){
                 .entry = entry, .pid = dir->pid, .tid = dir->tid, .num = (uint32_t)fd};
+            if (entry == &fd_entry) { /* the link's bits tell the open mode */
+                out->perm = 0100 | (file_readable(f) ? 0400 : 0) | (file_writable(f) ? 0200 : 0);
+            }
             str_format(out->name, sizeof out->name, "%lu", fd);
             *key = fd + 1;
             return true;

@@ -11,6 +11,7 @@
 #define RLIMIT_RSS_INDEX        5
 #define RLIMIT_SIGPENDING_INDEX 11
 #define RESIDENT_VMA_PAGES      4096u /* of one mapping, modelled: nothing counts host pages */
+#define STACK_PAGES             33u   /* what Linux maps of one at first */
 
 /* Resident memory is a model: every accessible mapping up to a bound. It depends on the guest's own
  * calls only, never on what the host happened to page in. */
@@ -20,7 +21,8 @@ void proc_mem_of(const struct mm *mm, struct proc_mem *out)
     for (uint32_t i = 0; mm && i < mm->vma_count; i++) {
         const struct vma *v = mm->vmas[i];
         uint64_t pages = (v->end - v->start) / 4096;
-        uint64_t resident = v->prot ? min_u64(pages, RESIDENT_VMA_PAGES) : 0;
+        uint64_t most = v->backing == VMA_STACK ? STACK_PAGES : RESIDENT_VMA_PAGES;
+        uint64_t resident = v->prot ? min_u64(pages, most) : 0;
 
         out->size += pages;
         out->resident += resident;
@@ -112,7 +114,7 @@ void proc_stat(struct text *x, struct pseudo_ctx *c)
 
     proc_mem_of(mm, &mem);
     text_printf(x, "%d (%s) %c %d %d %d %u %d 0 0 0 0 0 ", t->tid, t->comm, state_of(t),
-                p->parent ? p->parent->pid : 0, p->pgid, p->sid, tty_number(p), tty_foreground(p));
+                process_parent_pid(p), p->pgid, p->sid, tty_number(p), tty_foreground(p));
     text_printf(x, "%lu 0 %lu 0 %d %d %u 0 %lu ", ticks_of(c),
                 p->children_cpu_ns / PROC_USER_HZ_NS, priority, t->nice, p->thread_count,
                 t->start_time / PROC_USER_HZ_NS);
@@ -146,7 +148,7 @@ static void status_ids(struct text *x, const struct pseudo_ctx *c)
     const struct credentials *k = &c->target->cred;
 
     text_printf(x, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", p->pid,
-                c->target->tid, p->parent ? p->parent->pid : 0);
+                c->target->tid, process_parent_pid(p));
     text_printf(x, "Uid:\t%u\t%u\t%u\t%u\n", k->uid, k->euid, k->suid, k->fsuid);
     text_printf(x, "Gid:\t%u\t%u\t%u\t%u\n", k->gid, k->egid, k->sgid, k->fsgid);
     text_printf(x, "FDSize:\t%u\nGroups:\t", c->target->fds ? (uint32_t)max_u64(64, c->target->fds->cap) : 0);

@@ -62,7 +62,8 @@ static struct inode *make_inode(struct superblock *sb, const struct pseudo_ref *
                                   : type == ABI_S_IFREG ? &regular_ops
                                   : ref->entry->jump    ? &jump_ops
                                                         : &link_ops;
-    struct inode *inode = inode_create(sb, ops, ref->entry->mode, ino);
+    uint32_t perm = ref->perm ? ref->perm : ref->entry->mode & 07777;
+    struct inode *inode = inode_create(sb, ops, type | perm, ino);
     struct pseudo_ref *copy = KALLOC(sb->m, struct pseudo_ref);
     struct pseudo_ctx c;
 
@@ -94,6 +95,7 @@ static int pseudo_lookup(struct inode *dir, const char *name, uint32_t len, stru
     for (const struct pseudo_entry *e = d->entry->table; e && e->name; e++) {
         if (str_len(e->name) == len && memcmp(e->name, name, len) == 0) {
             ref.entry = e;
+            ref.perm = 0;
             *out = make_inode(dir->sb, &ref, ino_of(dir->ino, name, len));
             return 0;
         }
@@ -103,6 +105,7 @@ static int pseudo_lookup(struct inode *dir, const char *name, uint32_t len, stru
         ref.pid = child.pid;
         ref.tid = child.tid;
         ref.num = child.num;
+        ref.perm = child.perm;
         *out = make_inode(dir->sb, &ref, ino_of(dir->ino, name, len));
         return 0;
     }

@@ -18,6 +18,7 @@ struct pseudo_ref {
     struct node *node;
     abi_pid pid, tid; /* 0: no process */
     uint32_t num;     /* descriptor, processor or interface number */
+    uint32_t perm;    /* permission bits instead of the entry's; 0: the entry's */
     void *fs;         /* the superblock's priv */
 };
 
@@ -37,7 +38,7 @@ struct pseudo_child {
     char name[24];
     const struct pseudo_entry *entry;
     abi_pid pid, tid;
-    uint32_t num;
+    uint32_t num, perm;
 };
 
 /* Children that depend on the state. Both functions are pure looks. */

@@ -393,6 +393,5 @@ int tty_open_master(struct task *t, struct file *f, struct ptys *p)
     f->ops = &master_ops;
     f->priv = p->items[i];
     f->wq = &p->items[i]->master_wq;
-    f->flags &= ~(uint32_t)O_NOCTTY;
     return 0;
 }

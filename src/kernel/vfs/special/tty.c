@@ -179,7 +179,6 @@ static int open_slave(struct task *t, struct file *f, struct tty *y)
     bool no_ctty = (f->flags & O_NOCTTY) != 0;
     int err = tty_open_slave(t, f, y);
 
-    f->flags &= ~(uint32_t)O_NOCTTY;
     if (err == 0 && !no_ctty && t->process->sid == t->process->pid && !t->process->tty &&
         y->session == TTY_NO_SESSION) {
         err = tty_set_controlling(t, y, false);
