@@ -68,13 +68,13 @@ static struct data_chunk *next_below(void *p, uint32_t height, uint64_t *index)
     if (height == 0 || !p) {
         return p;
     }
-    uint64_t step = 1ull << ((height - 1) * FANOUT_BITS);
+    uint64_t step = 1ull << ((height - 1) * FANOUT_BITS), base = *index / step / FANOUT * FANOUT;
     for (uint32_t i = slot_of(*index, height); i < FANOUT; i++) {
         struct data_chunk *c = next_below(((struct chunk_node *)p)->child[i], height - 1, index);
         if (c) {
             return c;
         }
-        *index = (*index / step + 1) * step; /* start of the next slot */
+        *index = (base + i + 1) * step; /* start of the next slot */
     }
     return NULL;
 }

@@ -230,6 +230,7 @@ void fake_machine_destroy(struct fake_machine *fm)
         fm->events = e->next;
         free(e);
     }
+    fake_blocks_free(fm);
     munmap((void *)FAKE_GUEST_BASE, FAKE_GUEST_BYTES);
     munmap(fm->port.data_base, FAKE_DATA_BYTES);
     free(fm->plan_bytes);

@@ -42,11 +42,14 @@ struct fake_machine {
     uint32_t unknowns;    /* trace_unknown calls */
     uint64_t allocations; /* blocks taken from the weak allocator so far */
     uint64_t live;        /* of them not freed */
+    struct block *blocks; /* the live ones */
     uint64_t discarded_pages;
     /* Weak wait functions: what the last attempt waited for. */
     uint32_t wait_count;
     vtime wait_until;
 };
+
+void fake_blocks_free(struct fake_machine *fm);
 
 /* Never NULL; aborts the test program when memory is short. */
 struct fake_machine *fake_machine_create(void);

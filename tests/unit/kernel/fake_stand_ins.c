@@ -11,36 +11,68 @@
 
 /* --- allocator: each block is one of libc's, so that the sanitizers watch it ------------------- */
 
+struct block {
+    struct block *next, *prev;
+    size_t size;
+    size_t align;
+};
+
 weak void *kalloc(struct machine *m, size_t size)
 {
-    void *p = calloc(1, size ? size : 1);
-    if (!p) {
+    struct fake_machine *fm = fake_of(m);
+    struct block *b = calloc(1, sizeof *b + size);
+    if (!b) {
         abort();
     }
-    fake_of(m)->allocations++;
-    fake_of(m)->live++;
-    return p;
+    b->size = size;
+    b->next = fm->blocks;
+    if (b->next) {
+        b->next->prev = b;
+    }
+    fm->blocks = b;
+    fm->allocations++;
+    fm->live++;
+    return b + 1;
 }
 
 weak void kfree(struct machine *m, void *p)
 {
-    if (p) {
-        fake_of(m)->live--;
-        free(p);
+    struct fake_machine *fm = fake_of(m);
+    if (!p) {
+        return;
     }
+    struct block *b = (struct block *)p - 1;
+    if (b->prev) {
+        b->prev->next = b->next;
+    } else {
+        fm->blocks = b->next;
+    }
+    if (b->next) {
+        b->next->prev = b->prev;
+    }
+    fm->live--;
+    free(b);
 }
-
-size_t malloc_usable_size(void *p);
 
 weak void *krealloc(struct machine *m, void *p, size_t size)
 {
     void *q = kalloc(m, size);
     if (p) {
-        size_t old = malloc_usable_size(p);
+        size_t old = ((struct block *)p - 1)->size;
         memcpy(q, p, old < size ? old : size);
         kfree(m, p);
     }
     return q;
+}
+
+/* The arena goes away with the machine. */
+void fake_blocks_free(struct fake_machine *fm)
+{
+    while (fm->blocks) {
+        struct block *b = fm->blocks;
+        fm->blocks = b->next;
+        free(b);
+    }
 }
 
 weak char *kstrdup(struct machine *m, const char *s, size_t len)
