@@ -91,12 +91,15 @@ static int make_control(struct universe *u, struct err *err)
 
 /* --- the child that becomes the zygote ------------------------------------------------------------- */
 
+/* Handing over between processes costs four times as much across cores (futex wake-up of an idle
+ * one), so a universe and its runner share a core: the one asked for, or where we are now. */
 static void pin_to_core(int core)
 {
-    if (core >= 0) {
+    int cpu = core >= 0 ? core : sched_getcpu();
+    if (cpu >= 0) {
         cpu_set_t set;
         CPU_ZERO(&set);
-        CPU_SET((size_t)core, &set);
+        CPU_SET((size_t)cpu, &set);
         sched_setaffinity(0, sizeof set, &set);
     }
 }
@@ -132,7 +135,6 @@ static _Noreturn void become_zygote(const struct universe *u, pid_t runner)
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setrlimit(RLIMIT_CORE, &no_core);
-    pin_to_core(u->o->core);
     char fd_text[16] = "900";
     char *argv[] = {(char *)(uintptr_t) "everett-engine", fd_text, NULL};
     char *envp[] = {NULL};
@@ -191,6 +193,9 @@ static bool drain(struct universe *u)
 {
     struct control *c = u->control;
     uint64_t head = __atomic_load_n(&c->ring_head, __ATOMIC_ACQUIRE), tail = c->ring_tail;
+    if (tail == head) {
+        return true;
+    }
     while (tail < head) {
         struct event e;
         if (head - tail < sizeof e || head - tail > RING_BYTES) {
@@ -218,11 +223,12 @@ static bool drain(struct universe *u)
     return true;
 }
 
-static void serve_import(struct universe *u)
+/* True if a request was waiting. */
+static bool serve_import(struct universe *u)
 {
     struct control *c = u->control;
     if (__atomic_load_n(&c->import_state, __ATOMIC_ACQUIRE) != 1) {
-        return;
+        return false;
     }
     memset(&c->import_response, 0, offsetof(struct import_response, payload));
     if (u->o->import) {
@@ -232,6 +238,7 @@ static void serve_import(struct universe *u)
     }
     __atomic_store_n(&c->import_state, 2, __ATOMIC_RELEASE);
     syscall(SYS_futex, &c->import_state, FUTEX_WAKE, 1, NULL, NULL, 0);
+    return true;
 }
 
 static void engine_error(struct universe *u, const char *fmt, ...) printf_like(2, 3);
@@ -331,8 +338,7 @@ static void watch(struct universe *u)
             }
             return;
         }
-        serve_import(u);
-        if (!reap(u, WNOHANG) || !within_limits(u)) {
+        if (!serve_import(u) && (!reap(u, WNOHANG) || !within_limits(u))) {
             return;
         }
         wait_for_news(u, seen);
@@ -369,6 +375,9 @@ int universe_run(const struct plan_builder *plan, const struct universe_options 
     *r = (struct universe_result){0};
     u.started_ns = u.last_progress_ns = u.tick_ns = host_now();
     int status = make_control(&u, err);
+    cpu_set_t before;
+    bool restore = sched_getaffinity(0, sizeof before, &before) == 0;
+    pin_to_core(o->core);
     if (status == 0) {
         status = start_engine(&u, err);
     }
@@ -381,6 +390,9 @@ int universe_run(const struct plan_builder *plan, const struct universe_options 
         r->wall_ns = host_now() - u.started_ns;
     }
     release(&u);
+    if (restore) {
+        sched_setaffinity(0, sizeof before, &before);
+    }
     return status;
 }
 

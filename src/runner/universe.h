@@ -11,7 +11,7 @@ struct plan_builder;
 
 struct universe_options {
     const char *engine_path;  /* the everett-engine executable */
-    int core;                 /* host CPU to pin to; -1: do not pin */
+    int core;                 /* host CPU to pin universe and caller to meanwhile; -1: the current one */
     uint64_t wall_limit_ns;   /* 0: none; then the universe is ended as an engine error */
     uint64_t spin_limit_ns;   /* host time without a single system call; 0: none */
     struct hostimport *import; /* host root, or NULL */
