@@ -72,8 +72,11 @@ call_kernel:
     call entry_call
     addq $8, %rsp
 
-/* Back to the guest. As after `sysret`, rcx = rip and r11 = flags allow the short way. */
+/* Back to the guest. As after `sysret`, rcx = rip and r11 = flags allow the short way; not behind
+ * rt_sigreturn (orig_rax = -1), whose rip may lie among moved instructions. */
 return_checked:
+    cmpq $-1, (%rsp)
+    je return_full
     movq 128(%rsp), %rax        /* rip */
     cmpq %rax, 112(%rsp)        /* rcx */
     jne return_full
