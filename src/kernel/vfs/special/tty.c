@@ -151,11 +151,9 @@ void tty_session_leader_exit(struct process *p)
     if (!y || p->sid != p->pid) {
         return;
     }
-    tty_get(y);
-    drop(p); /* it need not be told of its own end */
-    y->session = TTY_NO_SESSION;
-    tty_hangup(y);
-    tty_put(y);
+    /* disassociate_ctty(): a pseudo-terminal itself does not hang up, its master may go on. */
+    tty_signal_foreground(y, SIGNAL_HUP);
+    tty_disassociate(y);
 }
 
 uint32_t tty_number(const struct process *p)

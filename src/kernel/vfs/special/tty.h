@@ -15,8 +15,8 @@ struct task;
  * (no such terminal), -EIO (locked or gone). */
 int tty_open(struct task *t, struct inode *inode, struct file *f);
 
-/* A session leader exits or calls TIOCNOTTY: SIGHUP and SIGCONT to the foreground group, and the
- * session loses its terminal (credentials(7), exit(3)). Harmless without a terminal. */
+/* A session leader exits: SIGHUP to the foreground group, and the session loses its terminal
+ * (credentials(7), exit(3)). Harmless without a terminal. */
 void tty_session_leader_exit(struct process *p);
 
 /* For /proc/PID/stat: device number (major << 8 | minor, 0 without) and foreground group (-1). */
