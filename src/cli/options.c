@@ -209,8 +209,7 @@ int cli_parse(const struct cli_verb *v, const struct cli_option *opts, unsigned 
 
 char *cli_companion(const char *name, struct err *err)
 {
-    static const char *const places[] = {"", "src/entry/", "sdk/libvoidstar/", "sdk/stop-faults/",
-                                         "../lib/everett/"};
+    static const char *const places[] = {"", "../lib/everett/", "../lib/x86_64-linux-gnu/everett/"};
     char self[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     if (n < 0) {
