@@ -144,10 +144,8 @@ void fix_destroy(struct fake_machine *fm)
         free(threads[i]);
     }
     thread_count = 0;
-    free(fm->m.timers.items);
-    if (fm->m.timers.items) {
-        fm->live--;
-    }
+    kfree(&fm->m, fm->m.timers.items);
+    fm->m.timers.items = NULL;
     assert_int_equal(fm->live, 0); /* nothing left behind */
     fake_machine_destroy(fm);
 }
