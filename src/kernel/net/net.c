@@ -8,6 +8,7 @@
 #include "kernel/net/netns.h"
 #include "kernel/net/sock.h"
 #include "kernel/net/tcp.h"
+#include "kernel/net/unix.h"
 #include "kernel/node.h"
 
 void net_boot(struct machine *m)
@@ -47,6 +48,7 @@ void net_node_down(struct node *n)
     }
     ns->up = false;
     tcp_netns_down(ns);
+    unix_gc(n->m);
     net_flush(n->m);
     struct sock *sk, *tmp;
     list_for_each_entry_safe(sk, tmp, &ns->socks, ns_link) {
