@@ -369,7 +369,7 @@ void hostimport_serve(struct hostimport *h, const struct import_request *request
 {
     /* The request lies in shared memory: it must not change between check and use. */
     struct import_request q = *request;
-    memset(response, 0, sizeof *response);
+    memset(response, 0, offsetof(struct import_response, payload));
     struct import_node *n = hostimport_node(h, q.ino);
     if (!n) {
         response->result = -EINVAL;
