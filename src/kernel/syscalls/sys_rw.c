@@ -7,6 +7,7 @@
 #include "kernel/task/task.h"
 #include "kernel/trace/trace.h"
 #include "kernel/vfs/filedata.h"
+#include "kernel/vfs/notify.h"
 #include "kernel/vfs/vfs_priv.h"
 
 /* call.scratch[3]: the bytes are written; the call only waits for the modelled disk (O_SYNC). */
@@ -119,7 +120,11 @@ static struct sysret transfer(struct task *t, struct io *io)
     if (io->uio.left > LIMIT_IO_BYTES) {
         io->uio.left = LIMIT_IO_BYTES;
     }
-    return io->write ? do_write(t, io) : do_read(t, io);
+    struct sysret r = io->write ? do_write(t, io) : do_read(t, io);
+    if (r.kind == SYSRET_DONE && r.value > 0 && io->f->dentry) {
+        notify_object(io->f->dentry, io->write ? IN_MODIFY : IN_ACCESS);
+    }
+    return r;
 }
 
 /* The checks on the descriptor, in the order of fs/read_write.c. */

@@ -130,7 +130,7 @@ static int open_tmpfile(struct walk *w, uint32_t flags, uint32_t mode, struct fi
     struct path dir = w->at, p;
     int r = inode_is(dir.dentry->inode, ABI_S_IFDIR) ? 0 : -ENOTDIR;
     if (!r) {
-        r = tree_make_nameless(w->t, &dir, mode, &p);
+        r = tree_make_nameless(w->t, &dir, mode, !(flags & O_EXCL), &p);
     }
     if (!r) {
         r = file_open_path(w->t, &p, flags & ~(uint32_t)O_TMPFILE, out);

@@ -162,7 +162,7 @@ static int regular_mmap(struct task *t, struct file *f, struct vma *v)
     if (f->mount && f->mount->flags & MS_NOEXEC && v->prot & PROT_EXEC) {
         return -EPERM;
     }
-    if (shared && fd->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) {
+    if (shared && fd && fd->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) {
         if (v->prot & PROT_WRITE) {
             return -EPERM;
         }

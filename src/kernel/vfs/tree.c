@@ -187,20 +187,35 @@ int tree_link(struct walk *w, const struct path *target)
     return r;
 }
 
-int tree_make_nameless(struct task *t, const struct path *dir, uint32_t mode, struct path *out)
+int tree_make_nameless(struct task *t, const struct path *dir, uint32_t mode, bool linkable,
+                       struct path *out)
 {
     /* A name nobody can use, gone before anybody else runs. */
     static const char name[] = "#everett-tmpfile";
+    struct inode *parent = dir->dentry->inode, *made;
     struct dentry *d;
-    int r = dentry_lookup(dir->dentry, name, sizeof name - 1, &d);
+    int r = mount_want_write(t, dir->mount);
     if (!r) {
-        r = tree_create(t, dir, d, ABI_S_IFREG | (mode & 07777));
+        r = dentry_lookup(dir->dentry, name, sizeof name - 1, &d);
+    }
+    if (r) {
+        return r;
+    }
+    r = may_create(t, parent, d);
+    if (!r && (!parent->ops->create || !parent->ops->unlink)) {
+        r = -EOPNOTSUPP;
     }
     if (!r) {
-        struct inode *parent = dir->dentry->inode;
+        r = parent->ops->create(t, parent, name, sizeof name - 1,
+                                masked(t, ABI_S_IFREG | (mode & 07777)), 0, 0, &made);
+    }
+    if (!r) {
+        dentry_instantiate(d, made);
         r = parent->ops->unlink(t, parent, name, sizeof name - 1);
         dentry_drop(d);
-        d->linkable = true;
+    }
+    if (!r) {
+        d->linkable = linkable;
         path_set(out, dir->mount, d);
     }
     dentry_put(d);
@@ -284,23 +299,4 @@ int tree_rmdir(struct walk *w)
     default:
         return -EBUSY;
     }
-}
-
-int vfs_bind_socket(struct task *t, const char *path, uint32_t mode, struct path *out)
-{
-    struct walk w;
-    struct dentry *d;
-    int r = walk_init(&w, t, AT_FDCWD, path, 0);
-    if (!r) {
-        r = entry_to_create(&w, false, &d);
-    }
-    if (!r) {
-        r = tree_create(t, &w.at, d, ABI_S_IFSOCK | (mode & 0777));
-        if (!r) {
-            path_set(out, w.at.mount, d);
-        }
-        dentry_put(d);
-    }
-    walk_fini(&w);
-    return r == -EEXIST ? -EADDRINUSE : r; /* unix(7) */
 }

@@ -12,8 +12,10 @@ struct walk;
 int tree_create(struct task *t, const struct path *dir, struct dentry *d, uint32_t mode);
 int tree_create_node(struct task *t, const struct path *dir, struct dentry *d, uint32_t mode,
                      uint32_t rdev_major, uint32_t rdev_minor);
-/* A file without a name in that directory's file system (O_TMPFILE). *out is counted. */
-int tree_make_nameless(struct task *t, const struct path *dir, uint32_t mode, struct path *out);
+/* A file without a name in that directory's file system (O_TMPFILE); linkable: link(2) may give it
+ * one. *out is counted. */
+int tree_make_nameless(struct task *t, const struct path *dir, uint32_t mode, bool linkable,
+                       struct path *out);
 
 /* Each takes a walk that was initialised only. */
 int tree_mkdir(struct walk *w, uint32_t mode);

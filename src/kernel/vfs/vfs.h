@@ -33,9 +33,6 @@ int vfs_open(struct task *t, int dirfd, const char *path, uint32_t flags, uint32
 /* Opens what a walk found, permission having been checked (execve). 0 or -errno. Regular files never
  * sleep here. */
 int file_open_path(struct task *t, const struct path *p, uint32_t flags, struct file **out);
-/* bind(2) of an AF_UNIX socket to a path: makes an inode of type socket, whose `socket` the caller
- * sets; mode before the umask. *out is counted. -EADDRINUSE when the name exists. */
-int vfs_bind_socket(struct task *t, const char *path, uint32_t mode, struct path *out);
 /* 0 if `t` may access it with the given bits (4 read, 2 write, 1 execute), -EACCES, -EROFS. */
 int vfs_permission(struct task *t, const struct path *p, uint32_t bits);
 
