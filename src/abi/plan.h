@@ -145,6 +145,7 @@ struct plan_node {
 #define PLAN_EXCLUDE_NETWORK 1u
 #define PLAN_EXCLUDE_PAUSE   2u
 #define PLAN_EXCLUDE_KILL    4u
+#define PLAN_EXCLUDE_STOP    8u
 
 /* Link quality where no fault acts. Jitter is uniform in [0, jitter_ns]. */
 struct plan_link {

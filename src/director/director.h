@@ -5,7 +5,8 @@
 
 struct machine;
 
-/* Called once after machine_boot: starts the first containers of the plan. */
+/* Called once after machine_boot: creates the containers of the plan (or the one command of
+ * `exec`). They start in timers, so the caller goes on to schedule. */
 void director_boot(struct machine *m);
 
 #endif
