@@ -26,8 +26,8 @@ demo: deps
 check: all
 	meson test -C $(BUILD) --print-errorlogs
 
-bench: all
-	meson test -C $(BUILD) --benchmark --verbose
+bench: all images
+	python3 bench/bench.py --build $(BUILD)
 
 asan:
 	test -f $(BUILD)-asan/build.ninja || \
