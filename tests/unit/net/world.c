@@ -10,6 +10,7 @@
 
 #include "kernel/net/sock.h"
 #include "kernel/net/tcp.h"
+#include "kernel/task/cred.h"
 #include "kernel/time/clock.h"
 #include "kernel/vfs/file.h"
 #include "kernel/vfs/path.h"
