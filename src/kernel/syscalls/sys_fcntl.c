@@ -1,8 +1,10 @@
 /* fcntl(2). */
 #include <linux/fcntl.h>
+#include <linux/mman.h>
 
 #include "kernel/limits.h"
 #include "kernel/machine.h"
+#include "kernel/mm/mm.h"
 #include "kernel/syscalls/handlers.h"
 #include "kernel/task/task.h"
 #include "kernel/trace/trace.h"
@@ -213,7 +215,23 @@ static int64_t set_owner(struct task *t, struct file *f, int32_t who)
 #define SEAL_ALL                                                                                   \
     (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
 
-/* fcntl_linux(2), File Sealing: memfds only. */
+/* Sealing is rare: every mapping of the universe is looked at. */
+static bool writable_mapping_exists(const struct machine *m, const struct inode *i)
+{
+    for (uint32_t slot = 0; slot < LIMIT_MMS; slot++) {
+        const struct mm *mm = m->mms[slot];
+        for (uint32_t k = 0; mm && k < mm->vma_count; k++) {
+            const struct vma *v = mm->vmas[k];
+            if (v->file && v->file->inode == i && v->flags & MAP_SHARED &&
+                v->max_prot & PROT_WRITE) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* fcntl(2), File Sealing: memfds only. */
 static int64_t seal(struct task *t, struct file *f, bool set, uint32_t seals)
 {
     struct inode *i = f->inode;
@@ -229,7 +247,7 @@ static int64_t seal(struct task *t, struct file *f, bool set, uint32_t seals)
     if (seals & ~(uint32_t)SEAL_ALL) {
         return -EINVAL;
     }
-    if (seals & F_SEAL_WRITE && filedata_written_by_maps(i->data)) {
+    if (seals & F_SEAL_WRITE && writable_mapping_exists(t->m, i)) {
         return -EBUSY;
     }
     i->data->seals |= seals;

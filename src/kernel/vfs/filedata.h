@@ -71,8 +71,6 @@ int filedata_punch(struct filedata *fd, uint64_t off, uint64_t len);
 int filedata_reserve(struct filedata *fd, uint64_t off, uint64_t len);
 /* First offset >= off that is data (or a hole), or UINT64_MAX. */
 uint64_t filedata_seek(struct filedata *fd, uint64_t off, bool data);
-/* Does a shared mapping exist through which pages may be written? */
-bool filedata_written_by_maps(const struct filedata *fd);
 uint64_t filedata_blocks(const struct filedata *fd); /* of 512 bytes */
 
 /* --- durability --------------------------------------------------------------------------------- */

@@ -103,16 +103,3 @@ void inode_unmap_shared(struct inode *inode)
         fd->shared_maps--;
     }
 }
-
-bool filedata_written_by_maps(const struct filedata *fd)
-{
-    const struct data_chunk *c;
-    for (uint64_t index = 0; fd->shared_maps && (c = chunk_next(fd, &index)); index++) {
-        for (uint32_t w = 0; w < CHUNK_WORDS; w++) {
-            if (c->mapped[w]) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
