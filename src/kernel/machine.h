@@ -14,6 +14,7 @@
 struct composer;
 struct director;
 struct faults;
+struct fp_layout;
 struct futexes;
 struct mm;
 struct net;
@@ -64,6 +65,7 @@ struct machine {
     struct faults *faults;     /* owned by director */
     struct sdk *sdk;           /* owned by director/sdk.c */
     struct futexes *futexes;   /* owned by kernel/sync */
+    struct fp_layout *fp_layout; /* of this host's XSAVE area; owned by signal/frame_fp.c */
     void *shm;                 /* SysV IPC, owned by kernel/ipc */
     uint64_t next_file_id;
     uint64_t next_anon_ino; /* inode numbers of pipes, sockets, anonymous inodes */

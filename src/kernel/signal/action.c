@@ -84,6 +84,7 @@ void task_signals_init(struct task *t, const struct task *parent, bool keep_alts
     t->sig.altstack_flags = ABI_SS_DISABLE;
     t->cpu_check_ns = VTIME_NEVER;
     if (!parent) {
+        t->cpu_check_ns = 0; /* the plan may limit CPU time: the first call finds out */
         return;
     }
     t->sig.blocked = parent->sig.restore_blocked ? parent->sig.saved_blocked : parent->sig.blocked;

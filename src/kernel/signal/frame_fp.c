@@ -33,14 +33,25 @@ struct component {
     uint32_t offset, size;
 };
 
-static struct component component_of(unsigned i)
+struct fp_layout {
+    struct component components[63];
+};
+
+/* CPUID is slow under a hypervisor, so it is asked once. */
+static struct component component_of(struct machine *m, unsigned i)
 {
     if (i == 2) {
         return (struct component){AVX_OFFSET, AVX_SIZE};
     }
-    uint32_t eax = 0xd, ebx, ecx = i, edx;
-    __asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
-    return (struct component){ebx, eax};
+    if (!m->fp_layout) {
+        m->fp_layout = KALLOC(m, struct fp_layout);
+        for (unsigned k = 2; k < ARRAY_LEN(m->fp_layout->components); k++) {
+            uint32_t eax = 0xd, ebx, ecx = k, edx;
+            __asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+            m->fp_layout->components[k] = (struct component){ebx, eax};
+        }
+    }
+    return m->fp_layout->components[i];
 }
 
 static uint64_t header_bv(const unsigned char *image)
@@ -55,18 +66,19 @@ static void set_header_bv(unsigned char *image, uint64_t bv)
     memcpy(image + ABI_XSAVE_HDR, &bv, sizeof bv);
 }
 
-static bool component_in(uint64_t set, unsigned i, uint32_t size, struct component *c)
+static bool component_in(struct machine *m, uint64_t set, unsigned i, struct component *c)
 {
     if (!(set >> i & 1)) {
         return false;
     }
-    *c = component_of(i);
-    return c->size != 0 && (uint64_t)c->offset + c->size <= size;
+    *c = component_of(m, i);
+    return c->size != 0 && (uint64_t)c->offset + c->size <= fp_area_size(m);
 }
 
 /* Writes out what the CPU left in its initial state. */
-static void spell_out(unsigned char *image, uint32_t size, uint64_t features)
+static void spell_out(struct machine *m, unsigned char *image)
 {
+    uint64_t features = fp_features(m);
     uint64_t missing = features & ~header_bv(image);
     if (missing & FEATURE_FP) {
         uint16_t fcw = FCW_INIT;
@@ -79,7 +91,7 @@ static void spell_out(unsigned char *image, uint32_t size, uint64_t features)
     }
     for (unsigned i = 2; i < 63; i++) {
         struct component c;
-        if (component_in(missing, i, size, &c)) {
+        if (component_in(m, missing, i, &c)) {
             memset(image + c.offset, 0, c.size);
         }
     }
@@ -96,12 +108,12 @@ static bool all_zero(const unsigned char *p, uint32_t n)
     return seen == 0;
 }
 
-static void mark_initial(unsigned char *image, uint32_t size)
+static void mark_initial(struct machine *m, unsigned char *image)
 {
     uint64_t bv = header_bv(image);
     for (unsigned i = 2; i < 63; i++) {
         struct component c;
-        if (component_in(bv, i, size, &c) && all_zero(image + c.offset, c.size)) {
+        if (component_in(m, bv, i, &c) && all_zero(image + c.offset, c.size)) {
             bv &= ~(1ull << i);
         }
     }
@@ -130,7 +142,7 @@ int signal_fp_push(struct task *t, uint64_t addr)
     uint64_t features = fp_features(t->m);
     unsigned char *image = task_fp_area(t);
     t->m->port->fp_save(t);
-    spell_out(image, size, features);
+    spell_out(t->m, image);
     struct abi_fpx_sw sw = {.magic1 = ABI_FP_MAGIC1, .extended_size = size + 4u,
                             .xfeatures = features, .xstate_size = size};
     memcpy(image + ABI_FPX_SW_OFFSET, &sw, sizeof sw);
@@ -195,7 +207,7 @@ int signal_fp_pop(struct task *t, uint64_t addr)
         memset(image + sw.xstate_size, 0, size - sw.xstate_size);
         /* Protection keys are refused (pkey_alloc), and PKRU could lock the kernel out. */
         set_header_bv(image, header_bv(image) & sw.xfeatures & ~FEATURE_PKRU);
-        mark_initial(image, size);
+        mark_initial(t->m, image);
     } else {
         memset(image + ABI_XSAVE_HDR, 0, size - ABI_XSAVE_HDR);
         set_header_bv(image, FEATURE_FP | FEATURE_SSE);

@@ -194,6 +194,7 @@ struct sysret sys_sigaltstack(struct task *t, const struct sysargs *a)
 struct sysret sys_rt_sigreturn(struct task *t, const struct sysargs *a)
 {
     (void)a;
+    t->restart_nr = 0; /* the handler came instead of the restart */
     if (signal_frame_pop(t)) {
         task_regs(t)->orig_rax = ~0ull;
         signal_force_segv(t);

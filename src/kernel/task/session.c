@@ -21,8 +21,7 @@ bool session_group_exists(const struct node *n, abi_pid pgid, abi_pid sid)
 static bool attaches(const struct process *p)
 {
     const struct process *parent = p->parent;
-    return parent && !parent->zombie && p->node->init != parent && parent->pgid != p->pgid &&
-           parent->sid == p->sid;
+    return parent && !parent->zombie && parent->pgid != p->pgid && parent->sid == p->sid;
 }
 
 bool session_group_orphaned(const struct node *n, abi_pid pgid, const struct process *ignore)

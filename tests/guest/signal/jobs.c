@@ -1,4 +1,5 @@
 /* Children: stop, continue, exit reports, ignored SIGCHLD, parent-death signals, process groups. */
+#include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -41,6 +42,53 @@ static void test_stop_continue(void)
     CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
     CHECK(ncodes >= 3 && codes[0] == CLD_STOPPED && codes[1] == CLD_CONTINUED);
     signal(SIGCHLD, SIG_DFL);
+}
+
+/* Stopped in the middle of a sleep or a timed wait: it goes on to the same instant, without EINTR. */
+static void stopped_sleeper(bool futex)
+{
+    int fds[2], status;
+    char c;
+    CHECK(pipe(fds) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct timespec ts = {0, 60000000}, t0, t1;
+        pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
+        pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+        clock_gettime(CLOCK_REALTIME, &t0);
+        CHECK(write(fds[1], "r", 1) == 1);
+        if (futex) {
+            struct timespec end = t0;
+            end.tv_nsec += ts.tv_nsec;
+            end.tv_sec += end.tv_nsec / 1000000000;
+            end.tv_nsec %= 1000000000;
+            pthread_mutex_lock(&m);
+            CHECK(pthread_cond_timedwait(&cond, &m, &end) == ETIMEDOUT);
+        } else {
+            CHECK(nanosleep(&ts, NULL) == 0);
+        }
+        clock_gettime(CLOCK_REALTIME, &t1);
+        long long ns = (t1.tv_sec - t0.tv_sec) * 1000000000ll + t1.tv_nsec - t0.tv_nsec;
+        CHECK(ns >= 60000000 && ns < 5000000000ll);
+        _exit(0);
+    }
+    CHECK(read(fds[0], &c, 1) == 1);
+    guest_nap(10);
+    CHECK(kill(pid, SIGSTOP) == 0);
+    CHECK(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
+    guest_nap(5);
+    CHECK(kill(pid, SIGCONT) == 0);
+    CHECK_EXIT(pid, 0);
+}
+
+static void test_stopped_sleep(void)
+{
+    stopped_sleeper(false);
+}
+
+static void test_stopped_futex(void)
+{
+    stopped_sleeper(true);
 }
 
 static void test_ignored_child(void)
@@ -109,7 +157,8 @@ static void test_parent_death(void)
 int main(int argc, char **argv)
 {
     static const struct guest_test tests[] = {
-        ENTRY(stop_continue), ENTRY(ignored_child), ENTRY(group_kill), ENTRY(parent_death),
+        ENTRY(stop_continue), ENTRY(stopped_sleep), ENTRY(stopped_futex), ENTRY(ignored_child),
+        ENTRY(group_kill), ENTRY(parent_death),
     };
     return guest_main(argc, argv, tests, COUNT(tests));
 }

@@ -139,6 +139,7 @@ void fix_destroy(struct fake_machine *fm)
         process_signals_fini(p);
     }
     kfree(&fm->m, fm->m.futexes);
+    kfree(&fm->m, fm->m.fp_layout);
     for (unsigned i = 0; i < thread_count; i++) {
         fm->node.pids[threads[i]->tid] = NULL;
         free(threads[i]);
