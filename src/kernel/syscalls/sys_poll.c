@@ -59,17 +59,19 @@ static void timeout_finish(struct task *t, const struct timeout *to)
     (void)ignored;
 }
 
-/* True when the call is over without anything ready. */
-static bool timed_out(struct task *t, uint64_t timeout_ns)
+/* Fixes the deadline on the first attempt; later ones keep it. */
+static void begin(struct task *t, uint64_t timeout_ns)
 {
     if (timeout_ns == NO_TIMEOUT) {
         t->call.deadline = VTIME_NEVER;
-        return false;
+    } else {
+        task_call_deadline(t, timeout_ns);
     }
-    if (timeout_ns == 0 && !t->call.retry) {
-        return true;
-    }
-    return machine_now(t->m) >= task_call_deadline(t, timeout_ns);
+}
+
+static bool timed_out(const struct task *t)
+{
+    return machine_now(t->m) >= t->call.deadline;
 }
 
 /* One attempt. 0 or more: the result; negative errno; -EAGAIN: registered, go to sleep. */
@@ -80,8 +82,9 @@ static int64_t poll_attempt(struct task *t, gaddr fds, uint64_t nfds, uint64_t t
     if (nfds > t->process->rlimits[RLIMIT_NOFILE_INDEX].soft) {
         return -EINVAL;
     }
+    begin(t, timeout_ns);
     n = poll_look(t, fds, (uint32_t)nfds);
-    if (n != 0 || timed_out(t, timeout_ns)) {
+    if (n != 0 || timed_out(t)) {
         return n;
     }
     if (poll_register(t, fds, (uint32_t)nfds)) {
@@ -129,7 +132,8 @@ static int64_t select_attempt(struct task *t, const struct select_sets *s, uint6
 {
     int64_t n = select_look(t, s);
 
-    if (n == 0 && !timed_out(t, timeout_ns)) {
+    begin(t, timeout_ns);
+    if (n == 0 && !timed_out(t)) {
         if (select_register(t, s)) {
             return -EFAULT;
         }

@@ -14,5 +14,7 @@ struct file *anon_file_create(struct machine *m, const struct file_ops *ops, con
                               uint32_t flags, void *priv, struct waitq *wq);
 /* Gives f the lowest free descriptor; takes the reference even on failure. fd or -EMFILE. */
 int anon_file_install(struct task *t, struct file *f, bool cloexec);
+/* lseek of kinds without a position that do not refuse it (noop_llseek): always 0. */
+int64_t anon_lseek(struct task *t, struct file *f, int64_t off, int whence);
 
 #endif

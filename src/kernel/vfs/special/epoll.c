@@ -363,6 +363,7 @@ static void epoll_release(struct machine *m, struct file *f)
 static const struct file_ops epoll_ops = {
     .name = "eventpoll",
     .poll = epoll_poll,
+    .lseek = anon_lseek,
     .release = epoll_release,
 };
 

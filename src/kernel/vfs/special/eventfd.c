@@ -79,6 +79,7 @@ static const struct file_ops eventfd_ops = {
     .read = eventfd_read,
     .write = eventfd_write,
     .poll = eventfd_poll,
+    .lseek = anon_lseek,
     .release = eventfd_release,
 };
 

@@ -147,6 +147,7 @@ static const struct file_ops signalfd_ops = {
     .name = "signalfd",
     .read = signalfd_read,
     .poll = signalfd_poll,
+    .lseek = anon_lseek,
     .release = signalfd_release,
 };
 

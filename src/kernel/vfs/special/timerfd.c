@@ -90,6 +90,7 @@ static const struct file_ops timerfd_ops = {
     .name = "timerfd",
     .read = timerfd_read,
     .poll = timerfd_poll,
+    .lseek = anon_lseek,
     .release = timerfd_release,
 };
 
