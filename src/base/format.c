@@ -7,7 +7,7 @@ struct out {
 };
 
 struct spec {
-    bool zero, left, alt, plus;
+    bool zero, left, alt, plus, upper;
     unsigned width;
     int precision; /* -1: none */
     int longs;     /* 0 int, 1 long, 2 long long; -1 short, -2 char */
@@ -46,7 +46,7 @@ static void put_number(struct out *o, const struct spec *s, uint64_t v, unsigned
     char digits[24];
     unsigned n = 0;
     do {
-        digits[n++] = "0123456789abcdef"[v % base];
+        digits[n++] = (s->upper ? "0123456789ABCDEF" : "0123456789abcdef")[v % base];
         v /= base;
     } while (v);
     unsigned min = s->precision > 0 ? (unsigned)s->precision : 0;
@@ -131,7 +131,8 @@ static void convert(struct out *o, char c, struct spec *s, va_list *ap)
         put_number(o, s, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, 10, v < 0 ? "-" : s->plus ? "+" : "");
     } else if (c == 'u') {
         put_number(o, s, unsigned_arg(s, ap), 10, "");
-    } else if (c == 'x') {
+    } else if (c == 'x' || c == 'X') {
+        s->upper = c == 'X';
         put_number(o, s, unsigned_arg(s, ap), 16, s->alt ? "0x" : "");
     } else if (c == 'o') {
         put_number(o, s, unsigned_arg(s, ap), 8, s->alt ? "0" : "");
