@@ -7,15 +7,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ABI_SI_USER     0
-#define ABI_SI_KERNEL   0x80
-#define ABI_SI_QUEUE    (-1)
-#define ABI_SI_TIMER    (-2)
-#define ABI_SI_MESGQ    (-3)
-#define ABI_SI_TKILL    (-6)
+#define ABI_SI_USER   0
+#define ABI_SI_KERNEL 0x80
+#define ABI_SI_QUEUE  (-1)
+#define ABI_SI_TIMER  (-2)
+#define ABI_SI_MESGQ  (-3)
+#define ABI_SI_TKILL  (-6)
 
-#define ABI_SEGV_MAPERR 1
-#define ABI_SEGV_ACCERR 2
+#define ABI_SEGV_MAPERR   1
+#define ABI_SEGV_ACCERR   2
 #define ABI_CLD_EXITED    1
 #define ABI_CLD_KILLED    2
 #define ABI_CLD_DUMPED    3
@@ -25,16 +25,16 @@
 #define ABI_SIG_DFL 0u
 #define ABI_SIG_IGN 1u
 
-#define ABI_SA_NOCLDSTOP 0x00000001u
-#define ABI_SA_NOCLDWAIT 0x00000002u
-#define ABI_SA_SIGINFO   0x00000004u
-#define ABI_SA_UNSUPPORTED 0x00000400u
+#define ABI_SA_NOCLDSTOP      0x00000001u
+#define ABI_SA_NOCLDWAIT      0x00000002u
+#define ABI_SA_SIGINFO        0x00000004u
+#define ABI_SA_UNSUPPORTED    0x00000400u
 #define ABI_SA_EXPOSE_TAGBITS 0x00000800u
-#define ABI_SA_RESTORER  0x04000000u
-#define ABI_SA_ONSTACK   0x08000000u
-#define ABI_SA_RESTART   0x10000000u
-#define ABI_SA_NODEFER   0x40000000u
-#define ABI_SA_RESETHAND 0x80000000u
+#define ABI_SA_RESTORER       0x04000000u
+#define ABI_SA_ONSTACK        0x08000000u
+#define ABI_SA_RESTART        0x10000000u
+#define ABI_SA_NODEFER        0x40000000u
+#define ABI_SA_RESETHAND      0x80000000u
 /* What x86-64 Linux keeps of sa_flags (UAPI_SA_FLAGS); other bits read back as zero. */
 #define ABI_SA_KNOWN                                                                               \
     (ABI_SA_NOCLDSTOP | ABI_SA_NOCLDWAIT | ABI_SA_SIGINFO | ABI_SA_EXPOSE_TAGBITS |                \

@@ -109,10 +109,15 @@ int ipc_add(struct task *t, enum ipc_kind kind, struct ipc_object *o, int32_t ke
         table->seq = (uint16_t)((table->seq + 1) & 0x7fff); /* an old id never names a new object */
     }
     table->last_index = index;
-    *o = (struct ipc_object){.key = key, .uid = t->cred.euid, .cuid = t->cred.euid,
-                             .gid = t->cred.egid, .cgid = t->cred.egid, .mode = flags & 0777,
+    *o = (struct ipc_object){.key = key,
+                             .uid = t->cred.euid,
+                             .cuid = t->cred.euid,
+                             .gid = t->cred.egid,
+                             .cgid = t->cred.egid,
+                             .mode = flags & 0777,
                              .seq = table->seq,
-                             .id = (int32_t)((uint32_t)table->seq << IPC_ID_SHIFT | (uint32_t)index)};
+                             .id =
+                                 (int32_t)((uint32_t)table->seq << IPC_ID_SHIFT | (uint32_t)index)};
     table->slots[index] = o;
     table->used++;
     return o->id;
@@ -128,8 +133,13 @@ void ipc_remove(struct ipc_table *table, struct ipc_object *o)
 
 struct abi_ipc_perm ipc_perm_of(const struct ipc_object *o)
 {
-    return (struct abi_ipc_perm){.key = o->key, .uid = o->uid, .gid = o->gid, .cuid = o->cuid,
-                                 .cgid = o->cgid, .mode = o->mode, .seq = o->seq};
+    return (struct abi_ipc_perm){.key = o->key,
+                                 .uid = o->uid,
+                                 .gid = o->gid,
+                                 .cuid = o->cuid,
+                                 .cgid = o->cgid,
+                                 .mode = o->mode,
+                                 .seq = o->seq};
 }
 
 void ipc_set_perm(struct ipc_object *o, const struct abi_ipc_perm *p)

@@ -1,4 +1,5 @@
-/* Shared among the files of kernel/ipc only: object tables, permissions, the ABI of the three kinds. */
+/* Shared among the files of kernel/ipc only: object tables, permissions, the ABI of the three
+ * kinds. */
 #ifndef EVERETT_KERNEL_IPC_IPC_PRIV_H
 #define EVERETT_KERNEL_IPC_IPC_PRIV_H
 
@@ -13,11 +14,11 @@ struct task;
 #define IPC_EXCL_    02000u
 #define IPC_NOWAIT_  04000u
 #define IPC_PRIVATE_ 0
-#define IPC_RMID_ 0
-#define IPC_SET_  1
-#define IPC_STAT_ 2
-#define IPC_INFO_ 3
-#define IPC_64_   0x100 /* glibc ORs it in on some architectures */
+#define IPC_RMID_    0
+#define IPC_SET_     1
+#define IPC_STAT_    2
+#define IPC_INFO_    3
+#define IPC_64_      0x100 /* glibc ORs it in on some architectures */
 
 #define IPC_LIMIT    32000u /* SHMMNI, SEMMNI, MSGMNI of Linux's defaults: ENOSPC */
 #define IPC_ID_SHIFT 15

@@ -27,7 +27,7 @@ struct message {
 };
 
 struct msg_queue {
-    struct ipc_object ipc; /* first */
+    struct ipc_object ipc;     /* first */
     struct list_head messages; /* by arrival */
     struct waitq readers, writers;
     uint64_t bytes, count, bytes_max;
@@ -49,7 +49,7 @@ static void destroy(struct machine *m, struct ipc_table *table, struct msg_queue
 {
     struct message *msg, *next;
     ipc_remove(table, &q->ipc);
-    list_for_each_entry_safe(msg, next, &q->messages, link) {
+    list_for_each_entry_safe (msg, next, &q->messages, link) {
         list_del(&msg->link);
         kfree(m, msg);
     }
@@ -135,13 +135,13 @@ struct sysret sys_msgsnd(struct task *t, const struct sysargs *a)
     return sys_done(0);
 }
 
-/* msgrcv(2): 0 the first; > 0 the first of that type, or with MSG_EXCEPT of another; < 0 the first of
- * the lowest type up to its magnitude. */
+/* msgrcv(2): 0 the first; > 0 the first of that type, or with MSG_EXCEPT of another; < 0 the first
+ * of the lowest type up to its magnitude. */
 static struct message *pick(const struct msg_queue *q, int64_t type, uint32_t flags)
 {
     struct message *msg, *best = NULL;
     uint64_t limit = type < 0 ? 0 - (uint64_t)type : 0;
-    list_for_each_entry(msg, &q->messages, link) {
+    list_for_each_entry (msg, &q->messages, link) {
         if (type == 0) {
             return msg;
         }
@@ -206,9 +206,15 @@ static int64_t stat_queue(struct task *t, const struct msg_queue *q, uint64_t bu
     if (check && ipc_permission(t, &q->ipc, 0444)) {
         return -EACCES;
     }
-    struct abi_msqid_ds ds = {.perm = ipc_perm_of(&q->ipc), .stime = q->stime, .rtime = q->rtime,
-                              .ctime = q->ctime, .bytes = q->bytes, .count = q->count,
-                              .bytes_max = q->bytes_max, .lspid = q->lspid, .lrpid = q->lrpid};
+    struct abi_msqid_ds ds = {.perm = ipc_perm_of(&q->ipc),
+                              .stime = q->stime,
+                              .rtime = q->rtime,
+                              .ctime = q->ctime,
+                              .bytes = q->bytes,
+                              .count = q->count,
+                              .bytes_max = q->bytes_max,
+                              .lspid = q->lspid,
+                              .lrpid = q->lrpid};
     return user_write(t, gaddr_of(buf), &ds, sizeof ds) ? -EFAULT : result;
 }
 
@@ -219,8 +225,15 @@ static int64_t info(struct task *t, int cmd, uint64_t buf)
     struct {
         int32_t pool, map, max, mnb, mni, ssz, tql;
         uint16_t seg, pad;
-    } mi = {512000, (int32_t)MSG_QUEUE_MAX, (int32_t)MSG_BYTES_MAX, (int32_t)MSG_QUEUE_MAX,
-            (int32_t)IPC_LIMIT, 16, (int32_t)MSG_QUEUE_MAX, 0xffff, 0};
+    } mi = {512000,
+            (int32_t)MSG_QUEUE_MAX,
+            (int32_t)MSG_BYTES_MAX,
+            (int32_t)MSG_QUEUE_MAX,
+            (int32_t)IPC_LIMIT,
+            16,
+            (int32_t)MSG_QUEUE_MAX,
+            0xffff,
+            0};
     if (cmd == MSG_INFO_) {
         mi.pool = (int32_t)table->used;
         mi.map = mi.tql = 0;

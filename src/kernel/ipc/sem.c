@@ -14,15 +14,15 @@
 #define SEM_VALUE_MAX 32767  /* SEMVMX: ERANGE */
 #define SEM_UNDO_     0x1000
 
-#define GETPID_  11
-#define GETVAL_  12
-#define GETALL_  13
-#define GETNCNT_ 14
-#define GETZCNT_ 15
-#define SETVAL_  16
-#define SETALL_  17
-#define SEM_STAT_ 18
-#define SEM_INFO_ 19
+#define GETPID_       11
+#define GETVAL_       12
+#define GETALL_       13
+#define GETNCNT_      14
+#define GETZCNT_      15
+#define SETVAL_       16
+#define SETALL_       17
+#define SEM_STAT_     18
+#define SEM_INFO_     19
 #define SEM_STAT_ANY_ 20
 
 struct sem {
@@ -67,7 +67,8 @@ enum {
     SLEEP_ZERO = 2, /* ... to become zero */
 };
 
-/* --- undo ------------------------------------------------------------------------------------------- */
+/* --- undo
+ * ------------------------------------------------------------------------------------------- */
 
 static struct sem_undo *undo_of(struct task *t, const struct sem_set *s)
 {
@@ -152,7 +153,8 @@ void ipc_process_exit(struct process *p)
     }
 }
 
-/* --- life -------------------------------------------------------------------------------------------- */
+/* --- life
+ * -------------------------------------------------------------------------------------------- */
 
 static void destroy(struct machine *m, struct ipc_namespace *ns, struct sem_set *s)
 {
@@ -202,7 +204,8 @@ struct sysret sys_semget(struct task *t, const struct sysargs *a)
     return sys_done(id);
 }
 
-/* --- operations --------------------------------------------------------------------------------------- */
+/* --- operations
+ * --------------------------------------------------------------------------------------- */
 
 /* All or nothing: 0 done, 1 would block (at *blocker), -ERANGE. */
 static int try_ops(struct task *t, struct sem_set *s, const struct abi_sembuf *ops, uint32_t n,
@@ -329,13 +332,14 @@ struct sysret sys_semtimedop(struct task *t, const struct sysargs *a)
     return check_and_operate(t, a, deadline);
 }
 
-/* --- semctl ------------------------------------------------------------------------------------------- */
+/* --- semctl
+ * ------------------------------------------------------------------------------------------- */
 
 static int64_t sleepers(const struct sem_set *s, uint64_t num, bool zero)
 {
     const struct waiter *w;
     int64_t n = 0;
-    list_for_each_entry(w, &s->wait.waiters, link) {
+    list_for_each_entry (w, &s->wait.waiters, link) {
         const struct task *t = container_of(w, struct task_waiter, waiter)->task;
         n += t->call.scratch[SLEEP_SEM] == num && (t->call.scratch[SLEEP_ZERO] != 0) == zero;
     }
@@ -405,8 +409,8 @@ static int64_t stat_set(struct task *t, const struct sem_set *s, uint64_t buf, i
     if (check && ipc_permission(t, &s->ipc, 0444)) {
         return -EACCES;
     }
-    struct abi_semid_ds ds = {.perm = ipc_perm_of(&s->ipc), .otime = s->otime, .ctime = s->ctime,
-                              .nsems = s->count};
+    struct abi_semid_ds ds = {
+        .perm = ipc_perm_of(&s->ipc), .otime = s->otime, .ctime = s->ctime, .nsems = s->count};
     return user_write(t, gaddr_of(buf), &ds, sizeof ds) ? -EFAULT : result;
 }
 
@@ -414,9 +418,16 @@ static int64_t info(struct task *t, int cmd, uint64_t buf)
 {
     const struct ipc_table *table = ipc_table(t, IPC_KIND_SEM);
     /* struct seminfo: semmap semmni semmns semmnu semmsl semopm semume semusz semvmx semaem */
-    int32_t si[10] = {1024000000, (int32_t)IPC_LIMIT, 1024000000, 1024000000,
-                      (int32_t)SEM_NSEMS_MAX, (int32_t)SEM_OPS_MAX, (int32_t)SEM_OPS_MAX, 20,
-                      SEM_VALUE_MAX, SEM_VALUE_MAX};
+    int32_t si[10] = {1024000000,
+                      (int32_t)IPC_LIMIT,
+                      1024000000,
+                      1024000000,
+                      (int32_t)SEM_NSEMS_MAX,
+                      (int32_t)SEM_OPS_MAX,
+                      (int32_t)SEM_OPS_MAX,
+                      20,
+                      SEM_VALUE_MAX,
+                      SEM_VALUE_MAX};
     if (cmd == SEM_INFO_) {
         si[7] = (int32_t)table->used;
         si[9] = 0;

@@ -1,6 +1,7 @@
-/* System V shared memory (shmget(2), shmop(2), shmctl(2)). A segment is an unlinked file of the data
- * store; the mappings of that file are its attachments, so their number is the file's references but
- * one. A removed segment goes when the last attachment has gone, which is noticed at the next call. */
+/* System V shared memory (shmget(2), shmop(2), shmctl(2)). A segment is an unlinked file of the
+ * data store; the mappings of that file are its attachments, so their number is the file's
+ * references but one. A removed segment goes when the last attachment has gone, which is noticed at
+ * the next call. */
 #include "kernel/ipc/ipc_priv.h"
 
 #include <linux/capability.h>
@@ -16,19 +17,19 @@
 #include "kernel/vfs/file.h"
 #include "kernel/vfs/mapping.h"
 
-#define SHM_RDONLY_ 010000
-#define SHM_RND_    020000
-#define SHM_REMAP_  040000
-#define SHM_EXEC_   0100000
-#define SHM_HUGETLB_ 04000u
-#define SHM_LOCK_    11
-#define SHM_UNLOCK_  12
-#define SHM_STAT_    13
-#define SHM_INFO_    14
+#define SHM_RDONLY_   010000
+#define SHM_RND_      020000
+#define SHM_REMAP_    040000
+#define SHM_EXEC_     0100000
+#define SHM_HUGETLB_  04000u
+#define SHM_LOCK_     11
+#define SHM_UNLOCK_   12
+#define SHM_STAT_     13
+#define SHM_INFO_     14
 #define SHM_STAT_ANY_ 15
-#define SHM_DEST_    01000u
-#define SHM_LOCKED_  02000u
-#define SHM_MAX      (UINT64_MAX - (1ull << 24))
+#define SHM_DEST_     01000u
+#define SHM_LOCKED_   02000u
+#define SHM_MAX       (UINT64_MAX - (1ull << 24))
 
 struct segment {
     struct ipc_object ipc; /* first */
@@ -134,8 +135,8 @@ static bool range_free(const struct mm *mm, uint64_t addr, uint64_t len)
 static int64_t attach(struct task *t, struct segment *s, uint64_t addr, int flags)
 {
     uint64_t len = round_up_u64(s->size, PAGE_SIZE);
-    struct map_request r = {.len = len, .flags = MAP_SHARED, .backing = VMA_FILE, .file = s->file,
-                            .prot = PROT_READ};
+    struct map_request r = {
+        .len = len, .flags = MAP_SHARED, .backing = VMA_FILE, .file = s->file, .prot = PROT_READ};
     if (addr) {
         if (addr & (PAGE_SIZE - 1)) {
             if (!(flags & SHM_RND_)) {
@@ -241,9 +242,14 @@ static int64_t stat_segment(struct task *t, struct segment *s, uint64_t buf, int
     if (check && ipc_permission(t, &s->ipc, 0444)) {
         return -EACCES;
     }
-    struct abi_shmid_ds ds = {.perm = ipc_perm_of(&s->ipc), .size = s->size, .atime = s->atime,
-                              .dtime = s->dtime, .ctime = s->ctime, .cpid = s->cpid,
-                              .lpid = s->lpid, .nattch = attachments(s)};
+    struct abi_shmid_ds ds = {.perm = ipc_perm_of(&s->ipc),
+                              .size = s->size,
+                              .atime = s->atime,
+                              .dtime = s->dtime,
+                              .ctime = s->ctime,
+                              .cpid = s->cpid,
+                              .lpid = s->lpid,
+                              .nattch = attachments(s)};
     return user_write(t, gaddr_of(buf), &ds, sizeof ds) ? -EFAULT : result;
 }
 
@@ -319,8 +325,7 @@ struct sysret sys_shmctl(struct task *t, const struct sysargs *a)
     case SHM_STAT_:
     case SHM_STAT_ANY_:
         s = ipc_at(t, IPC_KIND_SHM, id);
-        return sys_done(
-            stat_segment(t, s, a->a[2], s ? s->ipc.id : 0, cmd == SHM_STAT_));
+        return sys_done(stat_segment(t, s, a->a[2], s ? s->ipc.id : 0, cmd == SHM_STAT_));
     case IPC_SET_:
     case IPC_RMID_:
     case SHM_LOCK_:

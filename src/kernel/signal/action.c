@@ -1,5 +1,5 @@
-/* Dispositions: what a signal does by default, what a process asked for, and how fork and exec carry
- * that over (signal(7), "Signal dispositions"; fork(2), execve(2)). */
+/* Dispositions: what a signal does by default, what a process asked for, and how fork and exec
+ * carry that over (signal(7), "Signal dispositions"; fork(2), execve(2)). */
 #include "kernel/signal/signal_priv.h"
 
 #include "base/str.h"

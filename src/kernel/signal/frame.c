@@ -1,5 +1,6 @@
 /* Signal frames: the Linux x86-64 rt_sigframe on the guest's stack, and rt_sigreturn from one
- * (arch/x86/kernel/signal_64.c is the reference for layout and order; sigreturn(2), sigaltstack(2)).
+ * (arch/x86/kernel/signal_64.c is the reference for layout and order; sigreturn(2),
+ * sigaltstack(2)).
  *
  * Everything in a frame belongs to the guest and may be hostile when it comes back: only user flags
  * are taken, segments are fixed, the instruction pointer must be one a guest may run. */
@@ -21,7 +22,7 @@
 
 _Static_assert(sizeof(struct siginfo) == 128, "siginfo_t is 128 bytes");
 
-/* --- alternate stack ---------------------------------------------------------------------------- */
+/* --- alternate stack -------------------------------------------------------------------------- */
 
 static bool within_altstack(const struct task *t, uint64_t sp)
 {
@@ -71,18 +72,37 @@ int signal_set_altstack(struct task *t, const struct abi_stack *ss, uint64_t sp,
     return 0;
 }
 
-/* --- building ----------------------------------------------------------------------------------- */
+/* --- building --------------------------------------------------------------------------------- */
 
 static void fill_context(const struct task *t, const struct guest_regs *r, uint64_t fpstate,
                          uint64_t mask, struct abi_sigcontext *c)
 {
     *c = (struct abi_sigcontext){
-        .r8 = r->r8, .r9 = r->r9, .r10 = r->r10, .r11 = r->r11, .r12 = r->r12, .r13 = r->r13,
-        .r14 = r->r14, .r15 = r->r15, .rdi = r->rdi, .rsi = r->rsi, .rbp = r->rbp, .rbx = r->rbx,
-        .rdx = r->rdx, .rax = r->rax, .rcx = r->rcx, .rsp = r->rsp, .rip = r->rip,
-        .rflags = r->rflags, .cs = GUEST_CS, .ss = GUEST_SS,
-        .err = t->sig.fault_error, .trapno = t->sig.fault_trapno, .oldmask = mask,
-        .cr2 = t->sig.fault_addr, .fpstate = fpstate,
+        .r8 = r->r8,
+        .r9 = r->r9,
+        .r10 = r->r10,
+        .r11 = r->r11,
+        .r12 = r->r12,
+        .r13 = r->r13,
+        .r14 = r->r14,
+        .r15 = r->r15,
+        .rdi = r->rdi,
+        .rsi = r->rsi,
+        .rbp = r->rbp,
+        .rbx = r->rbx,
+        .rdx = r->rdx,
+        .rax = r->rax,
+        .rcx = r->rcx,
+        .rsp = r->rsp,
+        .rip = r->rip,
+        .rflags = r->rflags,
+        .cs = GUEST_CS,
+        .ss = GUEST_SS,
+        .err = t->sig.fault_error,
+        .trapno = t->sig.fault_trapno,
+        .oldmask = mask,
+        .cr2 = t->sig.fault_addr,
+        .fpstate = fpstate,
     };
 }
 
@@ -119,8 +139,8 @@ int signal_frame_push(struct task *t, const struct sigaction_entry *act, const s
     memset(&f, 0, sizeof f);
     f.pretcode = act->restorer;
     f.uc.flags = ABI_UC_FP_XSTATE | ABI_UC_SIGCONTEXT_SS | ABI_UC_STRICT_RESTORE_SS;
-    f.uc.stack = (struct abi_stack){.sp = t->sig.altstack_sp, .flags = t->sig.altstack_flags,
-                                    .size = t->sig.altstack_size};
+    f.uc.stack = (struct abi_stack){
+        .sp = t->sig.altstack_sp, .flags = t->sig.altstack_flags, .size = t->sig.altstack_size};
     f.uc.sigmask = mask;
     fill_context(t, r, fpstate, mask, &f.uc.mcontext);
     memcpy(f.info, info, sizeof f.info);
@@ -144,7 +164,7 @@ int signal_frame_push(struct task *t, const struct sigaction_entry *act, const s
     return 0;
 }
 
-/* --- coming back -------------------------------------------------------------------------------- */
+/* --- coming back ------------------------------------------------------------------------------ */
 
 static bool selectors_ok(const struct abi_ucontext *uc)
 {

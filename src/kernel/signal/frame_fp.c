@@ -1,10 +1,10 @@
-/* FP state in signal frames: the XSAVE image in standard format, the software header at byte 464 and
- * the second magic behind it (arch/x86/kernel/fpu/signal.c).
+/* FP state in signal frames: the XSAVE image in standard format, the software header at byte 464
+ * and the second magic behind it (arch/x86/kernel/fpu/signal.c).
  *
  * Which components a CPU reports as "in their initial state" is its own affair, so images are made
- * canonical: towards the guest every component is present and written out; from the guest, components
- * that are all zero are marked initial again. An image from the guest is checked for all that would
- * make XRSTOR fault (Intel SDM vol. 1, 13.8.1). */
+ * canonical: towards the guest every component is present and written out; from the guest,
+ * components that are all zero are marked initial again. An image from the guest is checked for all
+ * that would make XRSTOR fault (Intel SDM vol. 1, 13.8.1). */
 #include "kernel/signal/signal_priv.h"
 
 #include "base/str.h"
@@ -14,20 +14,20 @@
 #include "kernel/task/regs.h"
 #include "kernel/task/task.h"
 
-#define FEATURE_FP  1ull
-#define FEATURE_SSE 2ull
-#define FEATURE_AVX 4ull
+#define FEATURE_FP   1ull
+#define FEATURE_SSE  2ull
+#define FEATURE_AVX  4ull
 #define FEATURE_PKRU (1ull << 9)
 
-#define FCW_INIT       0x37fu
-#define MXCSR_INIT     0x1f80u
-#define MXCSR_OFFSET   24
-#define MXCSR_MASK_OFFSET 28
+#define FCW_INIT           0x37fu
+#define MXCSR_INIT         0x1f80u
+#define MXCSR_OFFSET       24
+#define MXCSR_MASK_OFFSET  28
 #define MXCSR_MASK_DEFAULT 0xffbfu
-#define XMM_OFFSET     160
-#define XMM_END        416
-#define AVX_OFFSET     576u /* fixed by the architecture for component 2 */
-#define AVX_SIZE       256u
+#define XMM_OFFSET         160
+#define XMM_END            416
+#define AVX_OFFSET         576u /* fixed by the architecture for component 2 */
+#define AVX_SIZE           256u
 
 struct component {
     uint32_t offset, size;
@@ -143,8 +143,10 @@ int signal_fp_push(struct task *t, uint64_t addr)
     unsigned char *image = task_fp_area(t);
     t->m->port->fp_save(t);
     spell_out(t->m, image);
-    struct abi_fpx_sw sw = {.magic1 = ABI_FP_MAGIC1, .extended_size = size + 4u,
-                            .xfeatures = features, .xstate_size = size};
+    struct abi_fpx_sw sw = {.magic1 = ABI_FP_MAGIC1,
+                            .extended_size = size + 4u,
+                            .xfeatures = features,
+                            .xstate_size = size};
     memcpy(image + ABI_FPX_SW_OFFSET, &sw, sizeof sw);
     if (user_write(t, gaddr_of(addr), image, size) ||
         user_write_u32(t, gaddr_of(addr + size), ABI_FP_MAGIC2)) {
@@ -172,8 +174,8 @@ static bool image_ok(const unsigned char *image, uint64_t features, uint32_t mxc
 {
     uint32_t mxcsr;
     memcpy(&mxcsr, image + MXCSR_OFFSET, sizeof mxcsr);
-    return !(header_bv(image) & ~features) &&
-           all_zero(image + ABI_XSAVE_HDR + 8, 16) && !(mxcsr & ~mxcsr_mask);
+    return !(header_bv(image) & ~features) && all_zero(image + ABI_XSAVE_HDR + 8, 16) &&
+           !(mxcsr & ~mxcsr_mask);
 }
 
 int signal_fp_pop(struct task *t, uint64_t addr)

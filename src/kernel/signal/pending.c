@@ -84,7 +84,7 @@ bool sigpending_take(struct sigpending *q, uint64_t set, struct siginfo *out)
     }
     struct sigqueue *e, *found = NULL;
     bool more = false;
-    list_for_each_entry(e, &q->queue, link) {
+    list_for_each_entry (e, &q->queue, link) {
         if (e->info.signo != signo) {
             continue;
         }
@@ -114,7 +114,7 @@ void sigpending_remove(struct sigpending *q, struct sigqueue *entry)
 {
     struct sigqueue *e;
     list_del(&entry->link);
-    list_for_each_entry(e, &q->queue, link) {
+    list_for_each_entry (e, &q->queue, link) {
         if (e->info.signo == entry->info.signo) {
             return;
         }
@@ -125,7 +125,7 @@ void sigpending_remove(struct sigpending *q, struct sigqueue *entry)
 void sigpending_flush(struct sigpending *q, uint64_t set)
 {
     struct sigqueue *e, *next;
-    list_for_each_entry_safe(e, next, &q->queue, link) {
+    list_for_each_entry_safe (e, next, &q->queue, link) {
         if (set & SIG_BIT(e->info.signo)) {
             struct posix_timer *timer = e->timer;
             struct siginfo unseen = e->info;

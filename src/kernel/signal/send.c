@@ -1,5 +1,5 @@
-/* Sending: who ignores a signal, which thread gets it, and what stop and continue signals do to each
- * other (kill(2), signal(7)). */
+/* Sending: who ignores a signal, which thread gets it, and what stop and continue signals do to
+ * each other (kill(2), signal(7)). */
 #include "kernel/signal/signal_priv.h"
 
 #include "kernel/machine.h"
@@ -7,7 +7,8 @@
 #include "kernel/task/task.h"
 #include "kernel/time/clock.h"
 
-/* PID 1 of a node gets no signal it has no handler for (pid_namespaces(7)); from outside of the node
+/* PID 1 of a node gets no signal it has no handler for (pid_namespaces(7)); from outside of the
+ * node
  * (`force`) SIGKILL and SIGSTOP do reach it. */
 bool signal_is_unkillable(const struct process *p)
 {
@@ -48,7 +49,7 @@ static void flush_everywhere(struct process *p, uint64_t set)
 {
     struct task *t;
     sigpending_flush(&p->sig.pending, set);
-    list_for_each_entry(t, &p->threads, thread_link) {
+    list_for_each_entry (t, &p->threads, thread_link) {
         sigpending_flush(&t->sig.pending, set);
     }
 }
@@ -100,14 +101,14 @@ static void notify_process(struct process *p, int signo)
     if (p->leader && p->leader->process == p && wants(p->leader, signo)) {
         notify(p->leader, signo);
     } else {
-        list_for_each_entry(t, &p->threads, thread_link) {
+        list_for_each_entry (t, &p->threads, thread_link) {
             if (wants(t, signo)) {
                 notify(t, signo);
                 break;
             }
         }
     }
-    list_for_each_entry(t, &p->threads, thread_link) {
+    list_for_each_entry (t, &p->threads, thread_link) {
         waitq_wake(p->m, &t->sig.wait, ABI_POLLIN);
     }
 }
@@ -118,8 +119,8 @@ int signal_send_process(struct process *p, const struct siginfo *info)
     if (list_empty(&p->threads) || !prepare(p, signo)) {
         return 0;
     }
-    const struct task *main = p->leader ? p->leader
-                                        : list_first_entry(&p->threads, struct task, thread_link);
+    const struct task *main =
+        p->leader ? p->leader : list_first_entry(&p->threads, struct task, thread_link);
     if (signal_would_be_ignored(main, signo, is_forced(info))) {
         return 0;
     }
@@ -178,7 +179,7 @@ int signal_send_group(struct node *n, int32_t pgid, const struct siginfo *info)
 {
     struct process *p;
     int result = -ESRCH;
-    list_for_each_entry(p, &n->processes, node_link) {
+    list_for_each_entry (p, &n->processes, node_link) {
         if (p->pgid == pgid) {
             signal_send_process(p, info);
             result = 0;
@@ -212,7 +213,7 @@ void signal_retarget(struct process *p, const struct task *except)
 {
     struct task *t;
     uint64_t left = p->sig.pending.set;
-    list_for_each_entry(t, &p->threads, thread_link) {
+    list_for_each_entry (t, &p->threads, thread_link) {
         if (!left) {
             break;
         }
@@ -267,8 +268,8 @@ void signal_parent_died(struct process *parent)
 {
     struct process *child;
     struct task *t;
-    list_for_each_entry(child, &parent->children, sibling_link) {
-        list_for_each_entry(t, &child->threads, thread_link) {
+    list_for_each_entry (child, &parent->children, sibling_link) {
+        list_for_each_entry (t, &child->threads, thread_link) {
             if (t->parent_death_signal) {
                 struct siginfo info = {.signo = t->parent_death_signal, .code = ABI_SI_USER};
                 info.kill.pid = parent->pid;

@@ -12,17 +12,41 @@ struct posix_timer;
 struct process;
 struct task;
 
-#define SIG_MAX 64
+#define SIG_MAX    64
 #define SIG_BIT(n) (1ull << ((n)-1))
 
 /* Numbers of signal(7), x86-64. */
 enum {
-    SIGNAL_HUP = 1, SIGNAL_INT = 2, SIGNAL_QUIT = 3, SIGNAL_ILL = 4, SIGNAL_TRAP = 5,
-    SIGNAL_ABRT = 6, SIGNAL_BUS = 7, SIGNAL_FPE = 8, SIGNAL_KILL = 9, SIGNAL_USR1 = 10,
-    SIGNAL_SEGV = 11, SIGNAL_USR2 = 12, SIGNAL_PIPE = 13, SIGNAL_ALRM = 14, SIGNAL_TERM = 15,
-    SIGNAL_STKFLT = 16, SIGNAL_CHLD = 17, SIGNAL_CONT = 18, SIGNAL_STOP = 19, SIGNAL_TSTP = 20,
-    SIGNAL_TTIN = 21, SIGNAL_TTOU = 22, SIGNAL_URG = 23, SIGNAL_XCPU = 24, SIGNAL_XFSZ = 25,
-    SIGNAL_VTALRM = 26, SIGNAL_PROF = 27, SIGNAL_WINCH = 28, SIGNAL_IO = 29, SIGNAL_PWR = 30,
+    SIGNAL_HUP = 1,
+    SIGNAL_INT = 2,
+    SIGNAL_QUIT = 3,
+    SIGNAL_ILL = 4,
+    SIGNAL_TRAP = 5,
+    SIGNAL_ABRT = 6,
+    SIGNAL_BUS = 7,
+    SIGNAL_FPE = 8,
+    SIGNAL_KILL = 9,
+    SIGNAL_USR1 = 10,
+    SIGNAL_SEGV = 11,
+    SIGNAL_USR2 = 12,
+    SIGNAL_PIPE = 13,
+    SIGNAL_ALRM = 14,
+    SIGNAL_TERM = 15,
+    SIGNAL_STKFLT = 16,
+    SIGNAL_CHLD = 17,
+    SIGNAL_CONT = 18,
+    SIGNAL_STOP = 19,
+    SIGNAL_TSTP = 20,
+    SIGNAL_TTIN = 21,
+    SIGNAL_TTOU = 22,
+    SIGNAL_URG = 23,
+    SIGNAL_XCPU = 24,
+    SIGNAL_XFSZ = 25,
+    SIGNAL_VTALRM = 26,
+    SIGNAL_PROF = 27,
+    SIGNAL_WINCH = 28,
+    SIGNAL_IO = 29,
+    SIGNAL_PWR = 30,
     SIGNAL_SYS = 31,
 };
 
@@ -71,8 +95,8 @@ struct sigaction_entry {
 struct sigqueue {
     struct list_head link;
     struct siginfo info;
-    struct process *owner;      /* whose `queued` counts it */
-    struct posix_timer *timer;  /* embedded in that timer: never freed by itself; or NULL */
+    struct process *owner;     /* whose `queued` counts it */
+    struct posix_timer *timer; /* embedded in that timer: never freed by itself; or NULL */
 };
 
 struct sigpending {
@@ -82,13 +106,13 @@ struct sigpending {
 
 struct task_signals {
     uint64_t blocked;
-    uint64_t saved_blocked;  /* to restore after sigsuspend, ppoll, epoll_pwait ... */
+    uint64_t saved_blocked; /* to restore after sigsuspend, ppoll, epoll_pwait ... */
     bool restore_blocked;
     struct sigpending pending;
     uint64_t altstack_sp, altstack_size;
     uint32_t altstack_flags;
-    struct waitq wait; /* signalfd and sigtimedwait */
-    bool stop_pending; /* has still to take part in the group stop */
+    struct waitq wait;                              /* signalfd and sigtimedwait */
+    bool stop_pending;                              /* has still to take part in the group stop */
     uint64_t fault_trapno, fault_error, fault_addr; /* last synchronous fault, for signal frames */
 };
 
@@ -100,14 +124,14 @@ struct process_signals {
     vtime itimer_real_interval;
     struct list_head posix_timers; /* by id */
     uint32_t next_timer_id;
-    uint32_t queued;               /* entries queued for the process and its threads */
+    uint32_t queued; /* entries queued for the process and its threads */
     struct cpu_itimer {
         vtime expires_ns, interval_ns; /* in modelled CPU time of the process; 0 = off */
-    } itimer_cpu[2];               /* VIRTUAL, PROF */
-    int stop_signo;                /* job control: what stopped it, 0 while it runs */
-    bool stopped;                  /* every thread has stopped */
-    bool stop_initiated;           /* by a terminal, for orphaned groups */
-    bool killable;                 /* PID 1 that faulted: its immunity is gone */
+    } itimer_cpu[2];                   /* VIRTUAL, PROF */
+    int stop_signo;                    /* job control: what stopped it, 0 while it runs */
+    bool stopped;                      /* every thread has stopped */
+    bool stop_initiated;               /* by a terminal, for orphaned groups */
+    bool killable;                     /* PID 1 that faulted: its immunity is gone */
 };
 
 /* Sends to a process (any thread may take it) or to one thread. 0, or -EAGAIN when a real-time
@@ -151,7 +175,7 @@ void signal_force_fault(struct task *t, int signo, int code, uint64_t addr, uint
 void signal_force_segv(struct task *t);
 bool signal_default_is_core(int signo);
 
-/* --- life cycle, called by task/ ---------------------------------------------------------------- */
+/* --- life cycle, called by task/ -------------------------------------------------------------- */
 
 void process_signals_init(struct process *p);
 /* fork, or CLONE_SIGHAND into another process when `share_actions`. Nothing pending, no timers. */

@@ -5,7 +5,7 @@
 #include "abi/signal_abi.h"
 #include "kernel/signal/signal.h"
 
-#define SIGRT_MIN 32
+#define SIGRT_MIN       32
 #define SIG_KERNEL_ONLY (SIG_BIT(SIGNAL_KILL) | SIG_BIT(SIGNAL_STOP))
 #define SIG_KERNEL_STOP                                                                            \
     (SIG_BIT(SIGNAL_STOP) | SIG_BIT(SIGNAL_TSTP) | SIG_BIT(SIGNAL_TTIN) | SIG_BIT(SIGNAL_TTOU))
@@ -16,7 +16,7 @@
     (SIG_BIT(SIGNAL_SEGV) | SIG_BIT(SIGNAL_BUS) | SIG_BIT(SIGNAL_ILL) | SIG_BIT(SIGNAL_TRAP) |     \
      SIG_BIT(SIGNAL_FPE) | SIG_BIT(SIGNAL_SYS))
 
-/* --- pending.c: queues ------------------------------------------------------------------------- */
+/* --- pending.c: queues ------------------------------------------------------------------------ */
 void sigpending_init(struct sigpending *p);
 /* Adds to the queue of `p` and counts it for `owner`. Standard signals merge. 0 or -EAGAIN. */
 int sigpending_add(struct sigpending *q, struct process *owner, const struct siginfo *info);
@@ -29,7 +29,7 @@ void sigpending_flush(struct sigpending *q, uint64_t set);
 /* Lowest of the set, synchronous ones first; 0 if empty. */
 int sigset_lowest(uint64_t set);
 
-/* --- send.c ------------------------------------------------------------------------------------- */
+/* --- send.c ----------------------------------------------------------------------------------- */
 struct sigaction_entry *signal_action(struct process *p, int signo);
 /* Default or explicit: sending it has no effect (blocked ones are kept, signal(7)). */
 bool signal_would_be_ignored(const struct task *t, int signo, bool force);
@@ -40,7 +40,7 @@ void signal_drop_ignored(struct process *p, int signo);
 void signal_retarget(struct process *p, const struct task *except);
 struct siginfo signal_info_user(const struct task *sender, int signo, int code);
 
-/* --- stop.c ------------------------------------------------------------------------------------- */
+/* --- stop.c ----------------------------------------------------------------------------------- */
 /* Begins a group stop by `signo`, noticed by every thread at its return to the guest. */
 void signal_group_stop(struct process *p, int signo);
 /* The running task takes part in the stop and sleeps until it is continued or killed. */
@@ -52,7 +52,7 @@ void signal_stop_abandon(struct task *t);
 /* SIGKILL and exit: whoever is stopped runs again. */
 void signal_unstop_all(struct process *p);
 
-/* --- frame.c ------------------------------------------------------------------------------------- */
+/* --- frame.c ---------------------------------------------------------------------------------- */
 /* Builds the frame for the handler and points the registers at it. 0 or -EFAULT. */
 int signal_frame_push(struct task *t, const struct sigaction_entry *act, const struct siginfo *info,
                       uint64_t mask);
@@ -63,7 +63,7 @@ bool signal_on_altstack(const struct task *t, uint64_t sp);
 int signal_set_altstack(struct task *t, const struct abi_stack *ss, uint64_t sp, uint64_t min_size);
 struct abi_stack signal_get_altstack(const struct task *t, uint64_t sp);
 
-/* --- frame_fp.c ---------------------------------------------------------------------------------- */
+/* --- frame_fp.c ------------------------------------------------------------------------------- */
 uint32_t signal_fp_frame_size(const struct task *t);
 int signal_fp_push(struct task *t, uint64_t addr) must_check;
 int signal_fp_pop(struct task *t, uint64_t addr) must_check;

@@ -33,7 +33,7 @@ static void check_complete(struct process *p)
     if (!p->sig.stop_signo || p->sig.stopped) {
         return;
     }
-    list_for_each_entry(t, &p->threads, thread_link) {
+    list_for_each_entry (t, &p->threads, thread_link) {
         if (t->sig.stop_pending) {
             return;
         }
@@ -52,7 +52,7 @@ void signal_group_stop(struct process *p, int signo)
     p->sig.stop_signo = signo;
     p->sig.stopped = false;
     p->continue_pending = false;
-    list_for_each_entry(t, &p->threads, thread_link) {
+    list_for_each_entry (t, &p->threads, thread_link) {
         if (t->exiting || t->state == TASK_DEAD) {
             continue;
         }
@@ -86,7 +86,7 @@ void signal_unstop_all(struct process *p)
     struct task *t;
     p->sig.stop_signo = 0;
     p->sig.stopped = false;
-    list_for_each_entry(t, &p->threads, thread_link) {
+    list_for_each_entry (t, &p->threads, thread_link) {
         t->sig.stop_pending = false;
         if (t->state == TASK_STOPPED) {
             t->state = TASK_RUNNABLE;

@@ -44,7 +44,7 @@ static int send_to_group(struct task *t, abi_pid pgid, const struct siginfo *inf
     struct process *p;
     int result = -ESRCH;
     bool sent = false;
-    list_for_each_entry(p, &t->node->processes, node_link) {
+    list_for_each_entry (p, &t->node->processes, node_link) {
         if (p->pgid == pgid) {
             result = send_checked(t, p, info, signo);
             sent = sent || result == 0;
@@ -58,7 +58,7 @@ static int send_to_all(struct task *t, const struct siginfo *info, int signo)
 {
     struct process *p;
     int result = 0, count = 0;
-    list_for_each_entry(p, &t->node->processes, node_link) {
+    list_for_each_entry (p, &t->node->processes, node_link) {
         if (p->pid > 1 && p != t->process) {
             int error = send_checked(t, p, info, signo);
             count++;
@@ -124,8 +124,7 @@ struct sysret sys_tgkill(struct task *t, const struct sysargs *a)
 }
 
 /* Only to itself may a process claim to be the kernel or kill(2) (rt_sigqueueinfo(2)). */
-static int read_info(struct task *t, uint64_t addr, abi_pid target, int signo,
-                     struct siginfo *info)
+static int read_info(struct task *t, uint64_t addr, abi_pid target, int signo, struct siginfo *info)
 {
     if (user_read(t, info, gaddr_of(addr), sizeof *info)) {
         return -EFAULT;

@@ -91,7 +91,7 @@ void futex_release(struct task *t, enum futex_state state)
 struct task *futex_first_waiter(struct machine *m, const struct futex_key *key)
 {
     struct waiter *w;
-    list_for_each_entry(w, &futex_bucket(m, key)->waiters, link) {
+    list_for_each_entry (w, &futex_bucket(m, key)->waiters, link) {
         if (waits_for(task_of(w), key)) {
             return task_of(w);
         }
@@ -105,7 +105,7 @@ int futex_wake_key(struct machine *m, const struct futex_key *key, int n, uint32
     struct waiter *w, *next;
     int woken = 0;
 again:
-    list_for_each_entry_safe(w, next, &q->waiters, link) {
+    list_for_each_entry_safe (w, next, &q->waiters, link) {
         struct task *t = task_of(w);
         struct futex_wait *fw = futex_wait_of(t);
         if (!waits_for(t, key)) {

@@ -1,6 +1,6 @@
 /* Priority-inheritance futexes (futex(2), FUTEX_LOCK_PI). There are no priorities to inherit, since
- * one thread runs at a time and all are equal; what remains is ownership: the word holds the owner's
- * thread id, and unlocking hands it to the first waiter. */
+ * one thread runs at a time and all are equal; what remains is ownership: the word holds the
+ * owner's thread id, and unlocking hands it to the first waiter. */
 #include "kernel/sync/futex_priv.h"
 
 #include <linux/futex.h>
@@ -14,7 +14,7 @@
 static void set_owner(struct machine *m, const struct futex_key *key, uint64_t owner)
 {
     struct waiter *w;
-    list_for_each_entry(w, &futex_bucket(m, key)->waiters, link) {
+    list_for_each_entry (w, &futex_bucket(m, key)->waiters, link) {
         struct task *t = container_of(w, struct task_waiter, waiter)->task;
         struct futex_wait *fw = futex_wait_of(t);
         if (fw->state == FUTEX_WAITING_PI && futex_key_equal(&fw->key, key)) {
@@ -85,7 +85,8 @@ struct sysret futex_lock_pi(struct task *t, uint64_t addr, bool shared, vtime de
     if (machine_now(t->m) >= deadline) {
         return sys_done(-ETIMEDOUT);
     }
-    *fw = (struct futex_wait){.key = key, .state = FUTEX_WAITING_PI,
+    *fw = (struct futex_wait){.key = key,
+                              .state = FUTEX_WAITING_PI,
                               .owner = owner ? owner->id : futex_wait_of(first)->owner};
     futex_enqueue(t, &key);
     task_wait_until(t, deadline);
@@ -127,7 +128,7 @@ static struct task *orphaned_waiter(struct futexes *f, const struct task *owner)
 {
     for (uint32_t i = 0; i < FUTEX_BUCKETS; i++) {
         struct waiter *w;
-        list_for_each_entry(w, &f->buckets[i].waiters, link) {
+        list_for_each_entry (w, &f->buckets[i].waiters, link) {
             struct task *t = container_of(w, struct task_waiter, waiter)->task;
             const struct futex_wait *fw = futex_wait_of(t);
             if (fw->state == FUTEX_WAITING_PI && fw->owner == owner->id) {

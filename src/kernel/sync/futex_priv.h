@@ -1,8 +1,8 @@
 /* Shared among the files of kernel/sync only.
  *
- * A waiting thread keeps everything in its call state: a waker finds the thread through its place in
- * a bucket's wait queue and writes there that it was woken. So an interrupted or timed out wait needs
- * no clean-up: leaving the queue is all. */
+ * A waiting thread keeps everything in its call state: a waker finds the thread through its place
+ * in a bucket's wait queue and writes there that it was woken. So an interrupted or timed out wait
+ * needs no clean-up: leaving the queue is all. */
 #ifndef EVERETT_KERNEL_SYNC_FUTEX_PRIV_H
 #define EVERETT_KERNEL_SYNC_FUTEX_PRIV_H
 

@@ -1,6 +1,6 @@
-/* Robust mutexes: at a thread's end the kernel walks the list the thread registered and marks what it
- * still holds (set_robust_list(2), Documentation/locking/robust-futex-ABI.rst). The list is guest
- * memory: every read may fail and every count is bounded. */
+/* Robust mutexes: at a thread's end the kernel walks the list the thread registered and marks what
+ * it still holds (set_robust_list(2), Documentation/locking/robust-futex-ABI.rst). The list is
+ * guest memory: every read may fail and every count is bounded. */
 #include "kernel/sync/futex_priv.h"
 
 #include <linux/futex.h>

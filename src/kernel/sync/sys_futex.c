@@ -83,7 +83,7 @@ static int move_waiters(struct task *t, const struct futex_key *key1, const stru
 {
     struct waitq *from = futex_bucket(t->m, key1), *to = futex_bucket(t->m, key2);
     struct waiter *w, *next;
-    list_for_each_entry_safe(w, next, &from->waiters, link) {
+    list_for_each_entry_safe (w, next, &from->waiters, link) {
         struct task *other = container_of(w, struct task_waiter, waiter)->task;
         struct futex_wait *fw = futex_wait_of(other);
         if (*moved >= requeue) {
@@ -152,24 +152,42 @@ static int apply_op(struct task *t, uint64_t addr, uint32_t code)
     }
     uint32_t result = word, old = word;
     switch (op) {
-    case FUTEX_OP_SET: result = (uint32_t)arg; break;
-    case FUTEX_OP_ADD: result = word + (uint32_t)arg; break;
-    case FUTEX_OP_OR: result = word | (uint32_t)arg; break;
-    case FUTEX_OP_ANDN: result = word & ~(uint32_t)arg; break;
-    case FUTEX_OP_XOR: result = word ^ (uint32_t)arg; break;
-    default: return -ENOSYS;
+    case FUTEX_OP_SET:
+        result = (uint32_t)arg;
+        break;
+    case FUTEX_OP_ADD:
+        result = word + (uint32_t)arg;
+        break;
+    case FUTEX_OP_OR:
+        result = word | (uint32_t)arg;
+        break;
+    case FUTEX_OP_ANDN:
+        result = word & ~(uint32_t)arg;
+        break;
+    case FUTEX_OP_XOR:
+        result = word ^ (uint32_t)arg;
+        break;
+    default:
+        return -ENOSYS;
     }
     if (user_write_u32(t, gaddr_of(addr), result)) {
         return -EFAULT;
     }
     switch (cmp) {
-    case FUTEX_OP_CMP_EQ: return (int32_t)old == cmp_arg;
-    case FUTEX_OP_CMP_NE: return (int32_t)old != cmp_arg;
-    case FUTEX_OP_CMP_LT: return (int32_t)old < cmp_arg;
-    case FUTEX_OP_CMP_GE: return (int32_t)old >= cmp_arg;
-    case FUTEX_OP_CMP_LE: return (int32_t)old <= cmp_arg;
-    case FUTEX_OP_CMP_GT: return (int32_t)old > cmp_arg;
-    default: return -ENOSYS;
+    case FUTEX_OP_CMP_EQ:
+        return (int32_t)old == cmp_arg;
+    case FUTEX_OP_CMP_NE:
+        return (int32_t)old != cmp_arg;
+    case FUTEX_OP_CMP_LT:
+        return (int32_t)old < cmp_arg;
+    case FUTEX_OP_CMP_GE:
+        return (int32_t)old >= cmp_arg;
+    case FUTEX_OP_CMP_LE:
+        return (int32_t)old <= cmp_arg;
+    case FUTEX_OP_CMP_GT:
+        return (int32_t)old > cmp_arg;
+    default:
+        return -ENOSYS;
     }
 }
 
@@ -271,7 +289,8 @@ struct sysret sys_futex(struct task *t, const struct sysargs *a)
     }
 }
 
-/* --- futex_waitv ---------------------------------------------------------------------------------- */
+/* --- futex_waitv
+ * ---------------------------------------------------------------------------------- */
 
 /* Checks every word and queues on all of them; 0, or -EAGAIN when one has another value. */
 static int waitv_start(struct task *t, const struct sysargs *a, uint32_t n, struct futex_key *keys)
@@ -354,7 +373,8 @@ struct sysret sys_futex_waitv(struct task *t, const struct sysargs *a)
     return sys_block();
 }
 
-/* --- robust lists --------------------------------------------------------------------------------- */
+/* --- robust lists
+ * --------------------------------------------------------------------------------- */
 
 struct sysret sys_set_robust_list(struct task *t, const struct sysargs *a)
 {

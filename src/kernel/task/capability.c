@@ -181,8 +181,8 @@ struct sysret cap_prctl(struct task *t, const struct sysargs *a)
             return sys_done(-EPERM);
         }
         c->keep_caps = cap;
-        c->securebits = (c->securebits & ~(uint32_t)SECBIT_KEEP_CAPS) |
-                        (cap ? (uint32_t)SECBIT_KEEP_CAPS : 0);
+        c->securebits =
+            (c->securebits & ~(uint32_t)SECBIT_KEEP_CAPS) | (cap ? (uint32_t)SECBIT_KEEP_CAPS : 0);
         return sys_done(0);
     default:
         return sys_done(-EINVAL);

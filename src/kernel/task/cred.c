@@ -1,5 +1,5 @@
-/* User and group ids and capabilities (credentials(7), capabilities(7)). Each thread has its own, as
- * in Linux; libc makes a process agree with itself. */
+/* User and group ids and capabilities (credentials(7), capabilities(7)). Each thread has its own,
+ * as in Linux; libc makes a process agree with itself. */
 #include "kernel/task/cred.h"
 
 #include <linux/capability.h>
@@ -36,8 +36,14 @@ static void set_groups(struct machine *m, struct credentials *c, const uint32_t 
 void cred_init(struct machine *m, struct credentials *c, uint32_t uid, uint32_t gid,
                const uint32_t *groups, uint32_t ngroups)
 {
-    *c = (struct credentials){.uid = uid, .euid = uid, .suid = uid, .fsuid = uid,
-                              .gid = gid, .egid = gid, .sgid = gid, .fsgid = gid,
+    *c = (struct credentials){.uid = uid,
+                              .euid = uid,
+                              .suid = uid,
+                              .fsuid = uid,
+                              .gid = gid,
+                              .egid = gid,
+                              .sgid = gid,
+                              .fsgid = gid,
                               .cap_bounding = CAP_SET_CONTAINER};
     if (uid == 0) {
         c->cap_effective = c->cap_permitted = CAP_SET_CONTAINER;
@@ -122,7 +128,8 @@ static void fixup_caps(struct credentials *c, const struct credentials *old)
     }
 }
 
-/* --- user ids ---------------------------------------------------------------------------------------- */
+/* --- user ids
+ * ---------------------------------------------------------------------------------------- */
 
 struct sysret sys_setuid(struct task *t, const struct sysargs *a)
 {
@@ -312,7 +319,8 @@ struct sysret sys_getegid(struct task *t, const struct sysargs *a)
     return sys_done(t->cred.egid);
 }
 
-/* --- groups ------------------------------------------------------------------------------------------ */
+/* --- groups
+ * ------------------------------------------------------------------------------------------ */
 
 struct sysret sys_getgroups(struct task *t, const struct sysargs *a)
 {

@@ -15,7 +15,7 @@ struct task;
 
 /* The set Docker leaves to a container's root. */
 #define CAP_SET_CONTAINER 0xa80425fbull
-#define CAP_LAST 40u
+#define CAP_LAST          40u
 
 /* Sets uid, gid, groups and the capabilities a container process starts with. */
 void cred_init(struct machine *m, struct credentials *c, uint32_t uid, uint32_t gid,

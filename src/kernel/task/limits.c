@@ -127,7 +127,8 @@ struct sysret sys_setrlimit(struct task *t, const struct sysargs *a)
     return sys_done(set_limit(t, t->process, (unsigned)a->a[0], new));
 }
 
-/* --- nice values --------------------------------------------------------------------------------------- */
+/* --- nice values
+ * --------------------------------------------------------------------------------------- */
 
 #define PRIO_PROCESS_ 0
 #define PRIO_PGRP_    1
@@ -172,11 +173,11 @@ struct sysret sys_setpriority(struct task *t, const struct sysargs *a)
         of = who ? task_find(t->node, (abi_pid)who) : t;
         return sys_done(of ? apply_nice(t, of, nice) : -ESRCH);
     }
-    list_for_each_entry(p, &t->node->processes, node_link) {
+    list_for_each_entry (p, &t->node->processes, node_link) {
         if (!selected(t, p, which, who)) {
             continue;
         }
-        list_for_each_entry(of, &p->threads, thread_link) {
+        list_for_each_entry (of, &p->threads, thread_link) {
             int error = apply_nice(t, of, nice);
             result = error || result == -ESRCH ? error : result;
         }
@@ -198,11 +199,11 @@ struct sysret sys_getpriority(struct task *t, const struct sysargs *a)
         of = who ? task_find(t->node, (abi_pid)who) : t;
         return sys_done(of ? 20 - of->nice : -ESRCH);
     }
-    list_for_each_entry(p, &t->node->processes, node_link) {
+    list_for_each_entry (p, &t->node->processes, node_link) {
         if (!selected(t, p, which, who)) {
             continue;
         }
-        list_for_each_entry(of, &p->threads, thread_link) {
+        list_for_each_entry (of, &p->threads, thread_link) {
             best = 20 - of->nice > best ? 20 - of->nice : best;
         }
     }

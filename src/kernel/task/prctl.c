@@ -88,8 +88,8 @@ static struct sysret plain_option(struct task *t, const struct sysargs *a)
 {
     switch (a->a[0]) {
     case PR_SET_TIMERSLACK:
-        t->timer_slack_ns = a->a[1] && (int64_t)a->a[1] > 0 ? (uint32_t)a->a[1]
-                                                            : TIMER_SLACK_DEFAULT_NS;
+        t->timer_slack_ns =
+            a->a[1] && (int64_t)a->a[1] > 0 ? (uint32_t)a->a[1] : TIMER_SLACK_DEFAULT_NS;
         return sys_done(0);
     case PR_GET_TIMERSLACK:
         return sys_done(t->timer_slack_ns ? t->timer_slack_ns : TIMER_SLACK_DEFAULT_NS);

@@ -9,7 +9,7 @@
 bool session_group_exists(const struct node *n, abi_pid pgid, abi_pid sid)
 {
     const struct process *p;
-    list_for_each_entry(p, &n->processes, node_link) {
+    list_for_each_entry (p, &n->processes, node_link) {
         if (p->pgid == pgid && p->sid == sid) {
             return true;
         }
@@ -27,7 +27,7 @@ static bool attaches(const struct process *p)
 bool session_group_orphaned(const struct node *n, abi_pid pgid, const struct process *ignore)
 {
     const struct process *p;
-    list_for_each_entry(p, &n->processes, node_link) {
+    list_for_each_entry (p, &n->processes, node_link) {
         if (p->pgid != pgid || p == ignore || p->zombie) {
             continue;
         }
@@ -41,7 +41,7 @@ bool session_group_orphaned(const struct node *n, abi_pid pgid, const struct pro
 static bool has_stopped_member(const struct node *n, abi_pid pgid)
 {
     const struct process *p;
-    list_for_each_entry(p, &n->processes, node_link) {
+    list_for_each_entry (p, &n->processes, node_link) {
         if (p->pgid == pgid && p->sig.stopped) {
             return true;
         }
@@ -54,7 +54,8 @@ static void hang_up_if_orphaned(struct node *n, abi_pid pgid, const struct proce
     if (!session_group_orphaned(n, pgid, exiting) || !has_stopped_member(n, pgid)) {
         return;
     }
-    struct siginfo hup = {.signo = SIGNAL_HUP, .code = 0x80}, cont = {.signo = SIGNAL_CONT, .code = 0x80};
+    struct siginfo hup = {.signo = SIGNAL_HUP, .code = 0x80},
+                   cont = {.signo = SIGNAL_CONT, .code = 0x80};
     signal_send_group(n, pgid, &hup);
     signal_send_group(n, pgid, &cont);
 }
@@ -65,14 +66,15 @@ void session_process_exit(struct process *p)
     if (p->parent && p->parent->pgid != p->pgid && p->parent->sid == p->sid) {
         hang_up_if_orphaned(p->node, p->pgid, p);
     }
-    list_for_each_entry(child, &p->children, sibling_link) {
+    list_for_each_entry (child, &p->children, sibling_link) {
         if (child->pgid != p->pgid && child->sid == p->sid && !child->zombie) {
             hang_up_if_orphaned(p->node, child->pgid, p);
         }
     }
 }
 
-/* --- calls ------------------------------------------------------------------------------------------- */
+/* --- calls
+ * ------------------------------------------------------------------------------------------- */
 
 struct sysret sys_setpgid(struct task *t, const struct sysargs *a)
 {
@@ -141,7 +143,7 @@ struct sysret sys_setsid(struct task *t, const struct sysargs *a)
     struct process *p = t->process;
     const struct process *other;
     (void)a;
-    list_for_each_entry(other, &t->node->processes, node_link) {
+    list_for_each_entry (other, &t->node->processes, node_link) {
         if (other->pgid == p->pid) {
             return sys_done(-EPERM);
         }

@@ -82,7 +82,8 @@ struct sysret sys_sysinfo(struct task *t, const struct sysargs *a)
     return sys_done(user_write(t, gaddr_of(a->a[0]), &si, sizeof si));
 }
 
-/* --- kcmp(2) --------------------------------------------------------------------------------------------- */
+/* --- kcmp(2)
+ * --------------------------------------------------------------------------------------------- */
 
 static int64_t order(uint64_t a, uint64_t b)
 {
@@ -126,15 +127,16 @@ struct sysret sys_kcmp(struct task *t, const struct sysargs *a)
         !task_capable(t, CAP_SYS_PTRACE)) {
         return sys_done(-EPERM);
     }
-    if ((int)a->a[2] == KCMP_IO || (int)a->a[2] == KCMP_SYSVSEM ||
-        (int)a->a[2] == KCMP_EPOLL_TFD) {
+    if ((int)a->a[2] == KCMP_IO || (int)a->a[2] == KCMP_SYSVSEM || (int)a->a[2] == KCMP_EPOLL_TFD) {
         trace_unknown(t, "kcmp type", a->a[2], 0, -EOPNOTSUPP);
         return sys_done(-EOPNOTSUPP);
     }
     return sys_done(compare(x, y, a));
 }
 
-/* --- refused ------------------------------------------------------------------------------------------------ */
+/* --- refused
+ * ------------------------------------------------------------------------------------------------
+ */
 
 #define NAMESPACE_FLAGS                                                                            \
     (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |  \

@@ -18,9 +18,9 @@
 #include "kernel/time/clock.h"
 #include "kernel/trace/trace.h"
 
-#define CPU_MASK_BYTES 8u /* Linux's answer up to 64 CPUs */
+#define CPU_MASK_BYTES  8u /* Linux's answer up to 64 CPUs */
 #define RT_PRIORITY_MAX 99
-#define RR_INTERVAL_NS 100000000ull
+#define RR_INTERVAL_NS  100000000ull
 
 static struct task *by_pid(struct task *t, uint64_t pid)
 {
@@ -94,7 +94,8 @@ struct sysret sys_getcpu(struct task *t, const struct sysargs *a)
     return sys_done(0);
 }
 
-/* --- policies ------------------------------------------------------------------------------------------ */
+/* --- policies
+ * ------------------------------------------------------------------------------------------ */
 
 static bool is_realtime(int policy)
 {
@@ -125,7 +126,8 @@ static int64_t set_policy(struct task *t, struct task *of, int policy, int prior
     if (error) {
         return error;
     }
-    bool raises = is_realtime(policy) && (uint64_t)priority > rlimit_soft(of->process, RLIMIT_RTPRIO);
+    bool raises =
+        is_realtime(policy) && (uint64_t)priority > rlimit_soft(of->process, RLIMIT_RTPRIO);
     if ((raises && !task_capable(t, CAP_SYS_NICE)) || !owns(t, of)) {
         return -EPERM;
     }
@@ -291,7 +293,8 @@ struct sysret sys_sched_getattr(struct task *t, const struct sysargs *a)
     return sys_done(user_write(t, gaddr_of(a->a[1]), &at, at.size));
 }
 
-/* --- I/O priority ---------------------------------------------------------------------------------------- */
+/* --- I/O priority
+ * ---------------------------------------------------------------------------------------- */
 
 struct sysret sys_ioprio_set(struct task *t, const struct sysargs *a)
 {
@@ -325,7 +328,8 @@ struct sysret sys_ioprio_get(struct task *t, const struct sysargs *a)
     return sys_done(of ? (int64_t)of->ioprio : -ESRCH);
 }
 
-/* --- membarrier(2) ----------------------------------------------------------------------------------------- */
+/* --- membarrier(2)
+ * ----------------------------------------------------------------------------------------- */
 
 #define MEMBARRIER_EXPEDITED                                                                       \
     (MEMBARRIER_CMD_PRIVATE_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE)
@@ -357,7 +361,8 @@ struct sysret sys_membarrier(struct task *t, const struct sysargs *a)
     return sys_done(0);
 }
 
-/* --- NUMA: there is one node --------------------------------------------------------------------------------- */
+/* --- NUMA: there is one node
+ * --------------------------------------------------------------------------------- */
 
 static int check_nodes(struct task *t, uint64_t addr, uint64_t max)
 {

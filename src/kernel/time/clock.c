@@ -33,7 +33,7 @@ vtime process_cpu_ns(const struct process *p)
 {
     const struct task *t;
     vtime sum = p->dead_cpu_ns;
-    list_for_each_entry(t, &p->threads, thread_link) {
+    list_for_each_entry (t, &p->threads, thread_link) {
         sum += t->cpu_time_ns;
     }
     return sum;
@@ -137,7 +137,8 @@ int clock_to_vtime(struct task *t, int32_t id, uint64_t ns, vtime *when)
     return 0;
 }
 
-/* --- timers on CPU time --------------------------------------------------------------------------- */
+/* --- timers on CPU time
+ * --------------------------------------------------------------------------- */
 
 #define RLIMIT_CPU_ 0
 
@@ -180,7 +181,7 @@ void cpu_timers_check(struct task *t)
 void cpu_timers_watch(struct process *p)
 {
     struct task *t;
-    list_for_each_entry(t, &p->threads, thread_link) {
+    list_for_each_entry (t, &p->threads, thread_link) {
         t->cpu_check_ns = 0;
     }
 }

@@ -53,7 +53,8 @@ vtime process_cpu_ns(const struct process *p);
 /* A thread leaves its process: what it used stays counted. */
 void cpu_time_thread_exit(struct task *t);
 
-/* --- timers of a process -------------------------------------------------------------------------- */
+/* --- timers of a process
+ * -------------------------------------------------------------------------- */
 
 struct posix_timer {
     struct list_head link; /* process->sig.posix_timers */
@@ -61,13 +62,13 @@ struct posix_timer {
     int32_t id, clock_id;
     int32_t notify, signo; /* SIGEV_* */
     uint64_t value;
-    uint64_t target_id;    /* SIGEV_THREAD_ID: task->id */
+    uint64_t target_id; /* SIGEV_THREAD_ID: task->id */
     enum clock_kind kind;
-    uint64_t cpu_task_id;  /* thread CPU clocks: task->id */
-    bool queued;           /* its signal waits in a queue */
+    uint64_t cpu_task_id;     /* thread CPU clocks: task->id */
+    bool queued;              /* its signal waits in a queue */
     struct sigpending *queue; /* ... in this one */
     struct timer timer;
-    uint64_t expires_ns;   /* of the next expiry: vtime, or CPU time; 0 = disarmed */
+    uint64_t expires_ns; /* of the next expiry: vtime, or CPU time; 0 = disarmed */
     uint64_t interval_ns;
     int32_t overrun_last;
     struct sigqueue entry;

@@ -1,6 +1,6 @@
-/* Interval timers of a process: getitimer(2), setitimer(2), alarm(2). ITIMER_REAL is a virtual timer;
- * its next period begins when SIGALRM is taken, counted from the last expiry, so that it never drifts
- * and a blocked signal does not pile up. VIRTUAL and PROF count modelled CPU time. */
+/* Interval timers of a process: getitimer(2), setitimer(2), alarm(2). ITIMER_REAL is a virtual
+ * timer; its next period begins when SIGALRM is taken, counted from the last expiry, so that it
+ * never drifts and a blocked signal does not pile up. VIRTUAL and PROF count modelled CPU time. */
 #include "kernel/time/clock.h"
 
 #include <linux/time.h>

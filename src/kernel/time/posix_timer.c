@@ -26,7 +26,7 @@ struct abi_itimerspec {
 static struct posix_timer *find(struct task *t, int32_t id)
 {
     struct posix_timer *pt;
-    list_for_each_entry(pt, &t->process->sig.posix_timers, link) {
+    list_for_each_entry (pt, &t->process->sig.posix_timers, link) {
         if (pt->id == id) {
             return pt;
         }
@@ -37,7 +37,7 @@ static struct posix_timer *find(struct task *t, int32_t id)
 static struct task *thread_by_id(struct process *p, uint64_t id)
 {
     struct task *t;
-    list_for_each_entry(t, &p->threads, thread_link) {
+    list_for_each_entry (t, &p->threads, thread_link) {
         if (t->id == id && !t->exiting && t->state != TASK_DEAD) {
             return t;
         }
@@ -131,7 +131,7 @@ vtime posix_timers_check_cpu(struct process *p, vtime cpu_ns)
 {
     struct posix_timer *pt;
     vtime next = VTIME_NEVER;
-    list_for_each_entry(pt, &p->sig.posix_timers, link) {
+    list_for_each_entry (pt, &p->sig.posix_timers, link) {
         if (!on_cpu_time(pt) || !pt->expires_ns || pt->queued || pt->notify == ABI_SIGEV_NONE) {
             continue;
         }
@@ -174,7 +174,7 @@ static void dequeue(struct posix_timer *pt)
     }
 }
 
-static void delete(struct posix_timer *pt)
+static void delete (struct posix_timer *pt)
 {
     struct process *p = pt->process;
     timer_disarm(p->m, &pt->timer);
@@ -188,12 +188,13 @@ static void delete(struct posix_timer *pt)
 void posix_timers_delete_all(struct process *p)
 {
     struct posix_timer *pt, *next;
-    list_for_each_entry_safe(pt, next, &p->sig.posix_timers, link) {
-        delete(pt);
+    list_for_each_entry_safe (pt, next, &p->sig.posix_timers, link) {
+        delete (pt);
     }
 }
 
-/* --- calls ----------------------------------------------------------------------------------------- */
+/* --- calls
+ * ----------------------------------------------------------------------------------------- */
 
 static int check_sigevent(struct task *t, const struct abi_sigevent *ev, uint64_t *target_id)
 {
@@ -358,6 +359,6 @@ struct sysret sys_timer_delete(struct task *t, const struct sysargs *a)
     if (!pt) {
         return sys_done(-EINVAL);
     }
-    delete(pt);
+    delete (pt);
     return sys_done(0);
 }

@@ -107,7 +107,8 @@ struct sysret sys_time(struct task *t, const struct sysargs *a)
     return sys_done(seconds);
 }
 
-/* --- adjtimex(2): what a host without NTP says ------------------------------------------------------ */
+/* --- adjtimex(2): what a host without NTP says
+ * ------------------------------------------------------ */
 
 static int64_t adjust(struct task *t, uint64_t addr)
 {
@@ -124,10 +125,15 @@ static int64_t adjust(struct task *t, uint64_t addr)
     }
     int64_t now = clock_realtime_ns(t->node);
     tx = (struct __kernel_timex){
-        .modes = tx.modes, .maxerror = 16000000, .esterror = 16000000, .status = STA_UNSYNC,
-        .constant = 2, .precision = 1, .tolerance = 32768000, .tick = 10000,
-        .time = {now / (int64_t)NSEC_PER_SEC,
-                 now % (int64_t)NSEC_PER_SEC / (int64_t)NSEC_PER_USEC},
+        .modes = tx.modes,
+        .maxerror = 16000000,
+        .esterror = 16000000,
+        .status = STA_UNSYNC,
+        .constant = 2,
+        .precision = 1,
+        .tolerance = 32768000,
+        .tick = 10000,
+        .time = {now / (int64_t)NSEC_PER_SEC, now % (int64_t)NSEC_PER_SEC / (int64_t)NSEC_PER_USEC},
     };
     return user_write(t, gaddr_of(addr), &tx, sizeof tx) ? -EFAULT : TIME_ERROR;
 }
@@ -148,7 +154,8 @@ struct sysret sys_clock_adjtime(struct task *t, const struct sysargs *a)
     }
 }
 
-/* --- sleeping --------------------------------------------------------------------------------------- */
+/* --- sleeping
+ * --------------------------------------------------------------------------------------- */
 
 /* Interrupted: the rest goes to the caller before the handler runs (nanosleep(2)). */
 static struct sysret sleep_interrupted(struct task *t, const struct sysargs *a, uint64_t rem_addr,
@@ -245,7 +252,8 @@ struct sysret sys_clock_nanosleep(struct task *t, const struct sysargs *a)
     return sleep_until(t, a, absolute ? 0 : a->a[3], t->call.deadline, absolute);
 }
 
-/* --- accounts --------------------------------------------------------------------------------------- */
+/* --- accounts
+ * --------------------------------------------------------------------------------------- */
 
 /* Modelled CPU time is all user time. */
 struct sysret sys_times(struct task *t, const struct sysargs *a)

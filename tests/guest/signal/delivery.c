@@ -248,8 +248,8 @@ static void test_sigsuspend(void)
 int main(int argc, char **argv)
 {
     static const struct guest_test tests[] = {
-        ENTRY(codes), ENTRY(order), ENTRY(restart), ENTRY(fault), ENTRY(altstack), ENTRY(fp),
-        ENTRY(death), ENTRY(sigsuspend),
+        ENTRY(codes),    ENTRY(order), ENTRY(restart), ENTRY(fault),
+        ENTRY(altstack), ENTRY(fp),    ENTRY(death),   ENTRY(sigsuspend),
     };
     return guest_main(argc, argv, tests, COUNT(tests));
 }

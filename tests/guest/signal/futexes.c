@@ -1,4 +1,5 @@
-/* Futexes by the raw call and through pthreads: mutexes of every kind, conditions, shared memory. */
+/* Futexes by the raw call and through pthreads: mutexes of every kind, conditions, shared memory.
+ */
 #include <linux/futex.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -155,7 +156,10 @@ TEST(robust_pi_owner_dies)
 int main(int argc, char **argv)
 {
     static const struct guest_test tests[] = {
-        ENTRY(raw), ENTRY(condition), ENTRY(pi), ENTRY(robust_owner_dies),
+        ENTRY(raw),
+        ENTRY(condition),
+        ENTRY(pi),
+        ENTRY(robust_owner_dies),
         ENTRY(robust_pi_owner_dies),
     };
     return guest_main(argc, argv, tests, COUNT(tests));

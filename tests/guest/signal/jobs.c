@@ -44,7 +44,8 @@ static void test_stop_continue(void)
     signal(SIGCHLD, SIG_DFL);
 }
 
-/* Stopped in the middle of a sleep or a timed wait: it goes on to the same instant, without EINTR. */
+/* Stopped in the middle of a sleep or a timed wait: it goes on to the same instant, without EINTR.
+ */
 static void stopped_sleeper(bool futex)
 {
     int fds[2], status;
@@ -157,8 +158,8 @@ static void test_parent_death(void)
 int main(int argc, char **argv)
 {
     static const struct guest_test tests[] = {
-        ENTRY(stop_continue), ENTRY(stopped_sleep), ENTRY(stopped_futex), ENTRY(ignored_child),
-        ENTRY(group_kill), ENTRY(parent_death),
+        ENTRY(stop_continue), ENTRY(stopped_sleep), ENTRY(stopped_futex),
+        ENTRY(ignored_child), ENTRY(group_kill),    ENTRY(parent_death),
     };
     return guest_main(argc, argv, tests, COUNT(tests));
 }

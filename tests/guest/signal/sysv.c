@@ -111,7 +111,9 @@ static void test_msg(void)
 int main(int argc, char **argv)
 {
     static const struct guest_test tests[] = {
-        ENTRY(shm), ENTRY(sem), ENTRY(msg),
+        ENTRY(shm),
+        ENTRY(sem),
+        ENTRY(msg),
     };
     return guest_main(argc, argv, tests, COUNT(tests));
 }

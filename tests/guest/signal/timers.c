@@ -157,8 +157,8 @@ static void test_cpu_timer(void)
 int main(int argc, char **argv)
 {
     static const struct guest_test tests[] = {
-        ENTRY(sleep), ENTRY(itimer), ENTRY(posix_timer), ENTRY(thread_timer), ENTRY(cpu_clocks),
-        ENTRY(cpu_timer),
+        ENTRY(sleep),        ENTRY(itimer),     ENTRY(posix_timer),
+        ENTRY(thread_timer), ENTRY(cpu_clocks), ENTRY(cpu_timer),
     };
     return guest_main(argc, argv, tests, COUNT(tests));
 }

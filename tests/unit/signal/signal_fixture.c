@@ -90,7 +90,8 @@ struct vma *mm_find(struct mm *mm, uint64_t va)
 
 static void prepare(struct fake_machine *fm, struct task *t)
 {
-    static struct vma all = {.start = FAKE_GUEST_BASE, .end = FAKE_GUEST_BASE + FAKE_GUEST_BYTES,
+    static struct vma all = {.start = FAKE_GUEST_BASE,
+                             .end = FAKE_GUEST_BASE + FAKE_GUEST_BYTES,
                              .flags = 2 /* MAP_PRIVATE */};
     static struct vma *vmas[1] = {&all};
     the_mm.vmas = vmas;
@@ -221,8 +222,10 @@ int fix_deliver(struct fake_machine *fm, struct task *t)
 
 void fix_action(struct process *p, int signo, uint64_t handler, uint64_t flags, uint64_t mask)
 {
-    p->sig.actions[signo - 1] = (struct sigaction_entry){
-        .handler = handler, .flags = flags | ABI_SA_RESTORER, .restorer = FIX_RESTORER, .mask = mask};
+    p->sig.actions[signo - 1] = (struct sigaction_entry){.handler = handler,
+                                                         .flags = flags | ABI_SA_RESTORER,
+                                                         .restorer = FIX_RESTORER,
+                                                         .mask = mask};
 }
 
 struct siginfo fix_info(int signo, int code, uint64_t value)

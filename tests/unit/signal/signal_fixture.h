@@ -1,5 +1,5 @@
-/* A fake machine whose tasks have signals, registers and an FP area, and whose scheduler is the test:
- * a task that would sleep is marked blocked, a task that would die is noted. */
+/* A fake machine whose tasks have signals, registers and an FP area, and whose scheduler is the
+ * test: a task that would sleep is marked blocked, a task that would die is noted. */
 #ifndef EVERETT_TESTS_SIGNAL_FIXTURE_H
 #define EVERETT_TESTS_SIGNAL_FIXTURE_H
 

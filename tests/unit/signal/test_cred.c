@@ -108,7 +108,7 @@ static void test_sessions(void **state)
     assert_int_equal(fix_call(fm, shell, sys_setpgid, FAKE_ARGS(pid, pid)), -EACCES);
     assert_int_equal(fix_call(fm, job, sys_setpgid, FAKE_ARGS((uint64_t)shell->tid, 0)), -ESRCH);
     assert_int_equal(fix_call(fm, shell, sys_setpgid, FAKE_ARGS(0, 0)), -EPERM); /* leader */
-    assert_int_equal(fix_call(fm, job, sys_setsid, FAKE_ARGS(0)), -EPERM); /* group leader */
+    assert_int_equal(fix_call(fm, job, sys_setsid, FAKE_ARGS(0)), -EPERM);       /* group leader */
     assert_false(session_group_orphaned(&fm->node, job->tid, NULL));
     /* The shell dies: its stopped job is told. */
     fix_action(job->process, SIGNAL_HUP, FIX_HANDLER, 0, 0);
@@ -148,8 +148,8 @@ static void test_capset(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_setuid), cmocka_unit_test(test_keepcaps_and_exec),
-        cmocka_unit_test(test_groups), cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_setuid),   cmocka_unit_test(test_keepcaps_and_exec),
+        cmocka_unit_test(test_groups),   cmocka_unit_test(test_limits),
         cmocka_unit_test(test_sessions), cmocka_unit_test(test_capset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

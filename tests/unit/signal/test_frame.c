@@ -11,8 +11,20 @@ static void raise_in(struct task *t, int signo)
 
 static void fill_registers(struct guest_regs *r)
 {
-    r->r8 = 8; r->r9 = 9; r->r10 = 10; r->r11 = 11; r->r12 = 12; r->r13 = 13; r->r14 = 14;
-    r->r15 = 15; r->rdi = 16; r->rsi = 17; r->rbp = 18; r->rbx = 19; r->rdx = 20; r->rax = 21;
+    r->r8 = 8;
+    r->r9 = 9;
+    r->r10 = 10;
+    r->r11 = 11;
+    r->r12 = 12;
+    r->r13 = 13;
+    r->r14 = 14;
+    r->r15 = 15;
+    r->rdi = 16;
+    r->rsi = 17;
+    r->rbp = 18;
+    r->rbx = 19;
+    r->rdx = 20;
+    r->rax = 21;
     r->rcx = 22;
     r->rflags = 0x246 | 0x400;
 }
@@ -44,7 +56,7 @@ static void test_layout(void **state)
     assert_int_equal(r->rip, FIX_HANDLER);
     assert_int_equal(r->rflags & 0x400, 0); /* DF */
     assert_int_equal(word(f, 0), FIX_RESTORER);
-    assert_int_equal(word(uc, 0), 7); /* uc_flags */
+    assert_int_equal(word(uc, 0), 7);  /* uc_flags */
     for (unsigned i = 0; i < 8; i++) { /* gregs[0..7]: r8 .. r15 */
         assert_int_equal(word(uc, 40 + 8 * i), 8 + i);
     }
@@ -267,10 +279,10 @@ static void test_nesting(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layout),      cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_layout),         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_hostile_frames), cmocka_unit_test(test_flags),
-        cmocka_unit_test(test_legacy_fp),   cmocka_unit_test(test_altstack),
-        cmocka_unit_test(test_bad_stack),   cmocka_unit_test(test_nesting),
+        cmocka_unit_test(test_legacy_fp),      cmocka_unit_test(test_altstack),
+        cmocka_unit_test(test_bad_stack),      cmocka_unit_test(test_nesting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -250,8 +250,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_checks),  T(test_fifo),    T(test_bitset), T(test_timeouts),
-        T(test_requeue), T(test_wake_op), T(test_waitv),  T(test_wake_is_not_lost),
+        T(test_checks),  T(test_fifo),        T(test_bitset), T(test_timeouts),
+        T(test_requeue), T(test_wake_op),     T(test_waitv),  T(test_wake_is_not_lost),
         T(test_pi),      T(test_robust_list),
     };
 #undef T

@@ -88,8 +88,7 @@ static void test_ignored(void **state)
     assert_int_equal(signal_pending_set(t), t->sig.blocked);
     gaddr act = fake_guest(fm, 32);
     *(struct abi_sigaction *)fake_ptr(act) = (struct abi_sigaction){.handler = ABI_SIG_IGN};
-    assert_int_equal(
-        fix_call(fm, t, sys_rt_sigaction, FAKE_ARGS(SIGNAL_USR1, act.va, 0, 8)), 0);
+    assert_int_equal(fix_call(fm, t, sys_rt_sigaction, FAKE_ARGS(SIGNAL_USR1, act.va, 0, 8)), 0);
     assert_int_equal(signal_pending_set(t), SIG_BIT(SIGNAL_CHLD)); /* dropped by SIG_IGN */
     fix_destroy(fm);
 }
@@ -174,7 +173,7 @@ static void test_restart_decisions(void **state)
         struct guest_regs *r = task_regs(t);
         uint64_t rip = r->rip;
         r->orig_rax = 202;
-        r->rax = (uint64_t)-(int64_t)cases[i].error;
+        r->rax = (uint64_t) - (int64_t)cases[i].error;
         fix_action(t->process, SIGNAL_USR1, cases[i].handler, cases[i].flags, 0);
         t->sig.blocked = SIG_BIT(SIGNAL_USR1); /* an ignored one can only be pending so */
         send(t, SIGNAL_USR1, 0);
@@ -193,7 +192,8 @@ static void test_restart_decisions(void **state)
     }
 }
 
-/* sigsuspend: the handler runs under the temporary mask plus its own; its return restores the old. */
+/* sigsuspend: the handler runs under the temporary mask plus its own; its return restores the old.
+ */
 static void test_sigsuspend(void **state)
 {
     struct fake_machine *fm = fix_create();
@@ -253,8 +253,8 @@ static void test_kill_permission(void **state)
     assert_int_equal(fix_call(fm, a, sys_kill, FAKE_ARGS((uint64_t)b->tid, SIGNAL_CONT)), 0);
     assert_int_equal(fix_call(fm, a, sys_kill, FAKE_ARGS((uint64_t)INT64_MIN >> 32, 0)), -ESRCH);
     assert_int_equal(fix_call(fm, a, sys_tgkill, FAKE_ARGS((uint64_t)b->tid, 0, 0)), -EINVAL);
-    assert_int_equal(
-        fix_call(fm, a, sys_tgkill, FAKE_ARGS((uint64_t)a->tid, (uint64_t)b->tid, 0)), -ESRCH);
+    assert_int_equal(fix_call(fm, a, sys_tgkill, FAKE_ARGS((uint64_t)a->tid, (uint64_t)b->tid, 0)),
+                     -ESRCH);
     fix_destroy(fm);
 }
 

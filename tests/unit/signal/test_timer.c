@@ -61,7 +61,8 @@ static void settime(struct fake_machine *fm, struct task *t, int32_t id, uint64_
     struct abi_timespec *v = fake_ptr(a);
     v[0] = timespec_of_ns(interval);
     v[1] = timespec_of_ns(value);
-    assert_int_equal(fix_call(fm, t, sys_timer_settime, FAKE_ARGS((uint64_t)id, flags, a.va, 0)), 0);
+    assert_int_equal(fix_call(fm, t, sys_timer_settime, FAKE_ARGS((uint64_t)id, flags, a.va, 0)),
+                     0);
 }
 
 static uint64_t remaining(struct fake_machine *fm, struct task *t, int32_t id)
@@ -204,7 +205,7 @@ static void test_nanosleep(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_itimer_drift), cmocka_unit_test(test_posix_timer),
+        cmocka_unit_test(test_itimer_drift),      cmocka_unit_test(test_posix_timer),
         cmocka_unit_test(test_posix_timer_kinds), cmocka_unit_test(test_cpu_timers),
         cmocka_unit_test(test_nanosleep),
     };
