@@ -61,12 +61,14 @@ struct import_attr {
     uint32_t reserved;
 };
 
-/* The next one starts `record_len` bytes on, a multiple of 8. */
+/* The next one starts `record_len` bytes on, a multiple of 8. With the attributes in the listing, the
+ * kernel needs no LOOKUP in a directory it has listed, not even to know that a name is absent. */
 struct import_dirent {
-    uint32_t ino;
+    struct import_attr attr;
     uint16_t record_len;
     uint8_t type; /* DT_REG ...: S_IFMT >> 12 */
     uint8_t name_len;
+    uint32_t reserved;
     char name[]; /* NUL-terminated */
 };
 
@@ -88,7 +90,7 @@ struct import_response {
 
 _Static_assert(sizeof(struct import_request) == 280, "import request layout");
 _Static_assert(sizeof(struct import_attr) == 56, "import attributes layout");
-_Static_assert(sizeof(struct import_dirent) == 8, "import directory entry layout");
+_Static_assert(sizeof(struct import_dirent) == 64, "import directory entry layout");
 _Static_assert(sizeof(struct import_data) == 48, "import data layout");
 _Static_assert(sizeof(struct import_response) <= 65536, "import response layout");
 

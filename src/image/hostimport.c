@@ -264,7 +264,7 @@ static void serve_readdir(struct hostimport *h, struct import_node *dir,
     r->result = dir->list_result;
     for (uint64_t i = q->cursor; r->result == 0 && i < dir->listing_count; i++) {
         const struct import_memo *m = dir->listing[i];
-        struct import_dirent d = {.ino = m->node->attr.ino,
+        struct import_dirent d = {.attr = m->node->attr,
                                   .type = (uint8_t)((m->node->attr.mode & S_IFMT) >> 12),
                                   .name_len = (uint8_t)strlen(m->name)};
         d.record_len = (uint16_t)round_up_u64(sizeof d + d.name_len + 1u, 8);

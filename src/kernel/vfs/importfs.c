@@ -8,6 +8,9 @@
 #include "kernel/vfs/memfs.h"
 #include "kernel/vfs/vfs_priv.h"
 
+/* After so many misses in a directory its listing, which comes with attributes, answers further
+ * questions: each costs a round trip to the runner. */
+#define MISSES_BEFORE_LISTING 16u
 /* New files of the overlay get numbers above all that the runner will ever give. */
 #define IMPORT_INO_MAX 0x7fffffffull
 
@@ -21,6 +24,7 @@ struct import_entry {
 struct import_node {
     struct import_attr attr;
     bool listed, loaded;
+    uint32_t misses; /* look-ups of names that are not there */
     int list_error, load_error;
     struct import_entry *entries; /* by name */
     uint32_t entry_count, entry_cap;
@@ -82,22 +86,6 @@ static int ask_name(struct importfs *fs, uint64_t dir, const char *name, uint32_
     return r;
 }
 
-static int import_lookup(void *lower, uint64_t dir, const char *name, uint32_t len, uint64_t *ino)
-{
-    struct importfs *fs = lower;
-    if (len > IMPORT_NAME_MAX) {
-        return -ENAMETOOLONG;
-    }
-    int r = ask_name(fs, dir, name, len);
-    if (r) {
-        return r;
-    }
-    struct import_node *n = node_make(fs, fs->resp.attr.ino);
-    n->attr = fs->resp.attr;
-    *ino = n->attr.ino;
-    return 0;
-}
-
 static int import_inode(void *lower, uint64_t ino, struct lower_inode *out)
 {
     const struct import_attr *a = &node_of(lower, ino)->attr;
@@ -120,8 +108,10 @@ static void take_entries(struct importfs *fs, struct import_node *n)
             n->entry_cap = n->entry_cap ? 2 * n->entry_cap : 16;
             n->entries = krealloc(fs->m, n->entries, n->entry_cap * sizeof *n->entries);
         }
-        n->entries[n->entry_count++] = (struct import_entry){
-            d->ino, (uint32_t)d->type << 12, d->name_len, kstrdup(fs->m, d->name, d->name_len)};
+        n->entries[n->entry_count++] =
+            (struct import_entry){d->attr.ino, (uint32_t)d->type << 12, d->name_len,
+                                  kstrdup(fs->m, d->name, d->name_len)};
+        node_make(fs, d->attr.ino)->attr = d->attr;
         ASSERT(d->record_len >= sizeof *d);
         at += d->record_len;
     }
@@ -139,6 +129,52 @@ static void list(struct importfs *fs, uint64_t ino, struct import_node *n)
         take_entries(fs, n);
         cursor = fs->resp.cursor;
     } while (cursor);
+}
+
+static const struct import_entry *listed_entry(const struct import_node *n, const char *name,
+                                               uint32_t len)
+{
+    uint32_t lo = 0, hi = n->entry_count;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        int order = str_cmp(n->entries[mid].name, n->entries[mid].len, name, len);
+        if (order == 0) {
+            return &n->entries[mid];
+        }
+        if (order < 0) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return NULL;
+}
+
+static int import_lookup(void *lower, uint64_t dir, const char *name, uint32_t len, uint64_t *ino)
+{
+    struct importfs *fs = lower;
+    struct import_node *d = node_make(fs, (uint32_t)dir);
+    if (len > IMPORT_NAME_MAX) {
+        return -ENAMETOOLONG;
+    }
+    if (!d->listed && d->misses >= MISSES_BEFORE_LISTING) {
+        list(fs, dir, d);
+    }
+    bool itself = len == 1 && name[0] == '.'; /* the root's attributes */
+    if (!itself && d->listed && !d->list_error) {
+        const struct import_entry *e = listed_entry(d, name, len);
+        *ino = e ? e->ino : 0;
+        return e ? 0 : -ENOENT;
+    }
+    int r = ask_name(fs, dir, name, len);
+    if (r) {
+        d->misses++;
+        return r;
+    }
+    struct import_node *n = node_make(fs, fs->resp.attr.ino);
+    n->attr = fs->resp.attr;
+    *ino = n->attr.ino;
+    return 0;
 }
 
 static bool import_dirent_at(void *lower, uint64_t dir, uint32_t index, struct lower_dirent *out)

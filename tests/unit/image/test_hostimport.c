@@ -139,7 +139,7 @@ static void test_readdir(void **state)
     for (size_t i = 0; i < 5; i++) {
         const struct import_dirent *d = (const void *)(f->r.payload + at);
         assert_string_equal(d->name, want[i]);
-        assert_int_equal(d->ino, i + 2);
+        assert_int_equal(d->attr.ino, i + 2);
         at += d->record_len;
     }
     assert_int_equal(at, f->r.length);
