@@ -5,6 +5,12 @@
 #include "cli/verbs.h"
 
 const struct cli_verb cli_verbs[] = {
+    {"run", "[OPTIONS] DIR", "explore the system of DIR/docker-compose.yaml and judge it", verb_run},
+    {"replay", "[OPTIONS] RUN MOMENT", "run a history of a run again and compare it bit for bit",
+     verb_replay},
+    {"log", "[OPTIONS] RUN [MOMENT]", "print the stored log of a history", verb_log},
+    {"validate", "[OPTIONS] DIR", "check a compose directory without running it", verb_validate},
+    {"image", "load FILE... | ls | rm REF... | inspect REF", "keep container images", verb_image},
     {"exec", "[OPTIONS] [--] CMD [ARGS]", "run one program in a deterministic universe", verb_exec},
 };
 const unsigned cli_verb_count = ARRAY_LEN(cli_verbs);

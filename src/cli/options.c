@@ -178,7 +178,8 @@ int cli_parse(const struct cli_verb *v, const struct cli_option *opts, unsigned 
             i++;
             break;
         }
-        if (argv[i][0] != '-' || argv[i][1] == 0) {
+        /* "-" is standard input; "-12@3.5" is a moment: input hashes are signed. */
+        if (argv[i][0] != '-' || !argv[i][1] || (argv[i][1] >= '0' && argv[i][1] <= '9')) {
             if (stop_early) {
                 break;
             }

@@ -30,7 +30,7 @@ struct explorer {
     struct novelty seen;
     uint64_t started_ns, next_number, last_row_ns;
     uint64_t finished_virtual_ns;
-    uint64_t setup_failures, setup_successes;
+    uint64_t setup_failures;
     uint64_t setup_message_of; /* universe whose message is kept */
     uint32_t crashes;          /* in a row */
     bool closing;              /* no new universes */
@@ -119,7 +119,6 @@ static void keep_setup_message(struct explorer *x, const struct worker_result *r
 
 static void judge_setup(struct explorer *x, const struct worker_result *r)
 {
-    x->setup_successes += r->universe.setup_complete;
     if (!r->setup_words) {
         return;
     }
@@ -127,7 +126,7 @@ static void judge_setup(struct explorer *x, const struct worker_result *r)
     keep_setup_message(x, r);
     uint64_t enough = x->o->universes ? min_u64(x->o->universes, SETUP_FAILURES_MAX)
                                       : SETUP_FAILURES_MAX;
-    if (!x->setup_successes && x->setup_failures >= enough && !x->broken) {
+    if (!x->out->last.setups && x->setup_failures >= enough && !x->broken) {
         x->out->outcome = EXPLORER_SETUP_FAILED;
         stop_running(x);
     }
@@ -137,6 +136,7 @@ static void count_universe(struct explorer *x, const struct store_universe *u, u
 {
     x->finished_virtual_ns += u->virtual_ns;
     x->out->last.universes++;
+    x->out->last.setups += u->setup_complete;
     x->out->last.engine_errors += u->engine_error != NULL;
     if (u->number == 0) {
         memcpy(x->out->digest, u->digest, sizeof x->out->digest);

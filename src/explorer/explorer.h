@@ -11,6 +11,7 @@ struct run_identity;
 
 struct explorer_progress {
     uint64_t universes; /* finished */
+    uint64_t setups;    /* of them: set-up completed */
     uint64_t virtual_ns, wall_ns;
     uint64_t behaviours, engine_errors;
     uint64_t properties_seen, properties, failures;

@@ -112,9 +112,9 @@ static void compose(struct buf *b, const struct report *r)
 {
     if (r->compose_count) {
         buf_puts(b, "<h3>Compose file</h3>\n");
-        compose_list(b, r, COMPOSE_HONOURED, "honoured", false);
-        compose_list(b, r, COMPOSE_NO_EFFECT, "without effect", true);
-        compose_list(b, r, COMPOSE_REFUSED, "refused", true);
+        compose_list(b, r, EFFECT_HONOURED, "honoured", false);
+        compose_list(b, r, EFFECT_NONE, "without effect", true);
+        compose_list(b, r, EFFECT_REFUSED, "refused", true);
     }
 }
 

@@ -234,7 +234,7 @@ static json_t *compose_json(const struct report *r)
 {
     static const char *const words[] = {"", "honoured", "without_effect", "refused"};
     json_t *o = json_object();
-    for (enum compose_effect e = COMPOSE_HONOURED; e <= COMPOSE_REFUSED; e++) {
+    for (enum compose_effect e = EFFECT_HONOURED; e <= EFFECT_REFUSED; e++) {
         json_t *array = json_array();
         for (size_t i = 0; i < r->compose_count; i++) {
             if (r->compose[i].effect == e) {

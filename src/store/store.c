@@ -75,7 +75,7 @@ static int take_lock(struct store *s, struct err *err)
     holder[strcspn(holder, "\n")] = 0;
     err_set(err, ERR_USAGE, "run directory %s is in use by another everett (process %s)", s->dir,
             *holder ? holder : "unknown");
-    return err_hint(err, "wait until it ends, or choose another directory with --output");
+    return err_hint(err, "wait until it ends, or choose another directory with --out");
 }
 
 static int open_db(struct store *s, int flags, struct err *err)
@@ -243,8 +243,7 @@ static int create_schema(struct store *s, const struct store_run *run,
     }
     if (version != 0) {
         err_set(err, ERR_USAGE, "run directory %s already holds a run", s->dir);
-        return err_hint(err, "choose another directory with --output, or continue that run with "
-                             "everett resume %s", s->dir);
+        return err_hint(err, "choose another directory with --out");
     }
     char stamp[48];
     snprintf(stamp, sizeof stamp, "PRAGMA user_version = %d", STORE_SCHEMA_VERSION);

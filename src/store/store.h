@@ -47,7 +47,7 @@ struct store_node {
     const char *image, *digest; /* "etcd:v3.5", "sha256:..." */
 };
 
-enum compose_effect { COMPOSE_HONOURED = 1, COMPOSE_NO_EFFECT, COMPOSE_REFUSED };
+enum compose_effect { EFFECT_HONOURED = 1, EFFECT_NONE, EFFECT_REFUSED };
 
 struct store_compose_key {
     const char *path; /* "services.etcd0.logging" */

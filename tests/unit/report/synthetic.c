@@ -26,12 +26,12 @@ static const struct store_node nodes[NODES] = {
 };
 
 static const struct store_compose_key keys[] = {
-    {"services.etcd0.image", COMPOSE_HONOURED, NULL},
-    {"services.etcd0.environment", COMPOSE_HONOURED, NULL},
-    {"services.etcd0.healthcheck", COMPOSE_HONOURED, NULL},
-    {"services.client.depends_on", COMPOSE_HONOURED, NULL},
-    {"services.etcd0.logging", COMPOSE_NO_EFFECT, "every line is recorded by Everett"},
-    {"services.client.cpu_shares", COMPOSE_NO_EFFECT, "a universe has one CPU"},
+    {"services.etcd0.image", EFFECT_HONOURED, NULL},
+    {"services.etcd0.environment", EFFECT_HONOURED, NULL},
+    {"services.etcd0.healthcheck", EFFECT_HONOURED, NULL},
+    {"services.client.depends_on", EFFECT_HONOURED, NULL},
+    {"services.etcd0.logging", EFFECT_NONE, "every line is recorded by Everett"},
+    {"services.client.cpu_shares", EFFECT_NONE, "a universe has one CPU"},
 };
 
 struct world {

@@ -105,8 +105,8 @@ static void test_round_trip(void **state)
     for (uint64_t i = 0; i < 4; i++) {
         assert_int_equal(add(s, i, 50, &err), 0);
     }
-    struct store_compose_key keys[] = {{"services.a.logging", COMPOSE_NO_EFFECT, "why"},
-                                       {"services.a.image", COMPOSE_HONOURED, NULL}};
+    struct store_compose_key keys[] = {{"services.a.logging", EFFECT_NONE, "why"},
+                                       {"services.a.image", EFFECT_HONOURED, NULL}};
     assert_int_equal(store_add_compose_keys(s, keys, 2, &err), 0);
     assert_int_equal(store_add_input(s, ".env", "A=1", 3, &err), 0);
     assert_int_equal(store_add_input(s, "../x", "A=1", 3, &err), -1);
