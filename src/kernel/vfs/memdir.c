@@ -107,8 +107,8 @@ static void insert_entry(struct machine *m, struct memdir *d, struct mem_entry *
     d->entries++;
 }
 
-void memdir_set(struct machine *m, struct memdir *d, const char *name, uint32_t len,
-                struct inode *inode)
+struct mem_entry *memdir_set(struct machine *m, struct memdir *d, const char *name, uint32_t len,
+                             struct inode *inode)
 {
     struct mem_entry *e = memdir_find(d, name, len);
     if (!e) {
@@ -118,13 +118,14 @@ void memdir_set(struct machine *m, struct memdir *d, const char *name, uint32_t 
         e->inode = inode;
         d->whiteouts += !inode;
         insert_entry(m, d, e);
-        return;
+        return e;
     }
     struct inode *old = e->inode;
     d->whiteouts -= !old;
     d->whiteouts += !inode;
     e->inode = inode;
     inode_put(old);
+    return e;
 }
 
 static void free_entry(struct machine *m, struct memdir *d, struct mem_entry *e)

@@ -9,8 +9,9 @@ struct inode;
 struct machine;
 
 struct mem_entry {
-    struct inode *inode; /* counted; NULL: whiteout, hides the name in the lower layer */
+    struct inode *inode; /* counted; NULL: whiteout */
     uint32_t len;
+    bool hides;          /* the lower layer has this name too: kept as a whiteout when removed */
     char name[]; /* not terminated */
 };
 
@@ -35,9 +36,10 @@ struct memdir_pos {
 };
 
 struct mem_entry *memdir_find(const struct memdir *d, const char *name, uint32_t len);
-/* Adds or replaces; takes over the inode reference (NULL: whiteout). */
-void memdir_set(struct machine *m, struct memdir *d, const char *name, uint32_t len,
-                struct inode *inode);
+/* Adds or replaces; takes over the inode reference (NULL: whiteout). A new entry hides nothing until
+ * the caller says so. */
+struct mem_entry *memdir_set(struct machine *m, struct memdir *d, const char *name, uint32_t len,
+                             struct inode *inode);
 /* Removes the entry if there is one. */
 void memdir_remove(struct machine *m, struct memdir *d, const char *name, uint32_t len);
 struct mem_entry *memdir_at(const struct memdir *d, const struct memdir_pos *p); /* NULL: end */

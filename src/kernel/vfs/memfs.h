@@ -103,7 +103,6 @@ void memfs_pin(struct memfs_inode *mi);
 /* inode->data of a regular file exists after this. 0 or -errno of the lower layer's source. */
 int memfs_load(struct inode *i);
 void memfs_touch_atime(struct inode *i); /* relatime; no-op for an unchanged lower inode */
-bool memfs_lower_has(struct memfs_inode *dir, const char *name, uint32_t len);
 bool memfs_dir_empty(struct memfs_inode *dir);
 int memfs_readdir(struct inode *dir, uint64_t pos, dir_emit_fn emit, void *ctx);
 

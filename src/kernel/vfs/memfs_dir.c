@@ -15,13 +15,6 @@ static bool sees_lower(const struct memfs_inode *dir)
     return dir->lower && !dir->opaque;
 }
 
-bool memfs_lower_has(struct memfs_inode *dir, const char *name, uint32_t len)
-{
-    const struct memfs *fs = memfs_sb(dir->inode.sb);
-    uint64_t ino;
-    return sees_lower(dir) && fs->lower->lookup(fs->lower_data, dir->lower, name, len, &ino) == 0;
-}
-
 static int memfs_lookup(struct inode *i, const char *name, uint32_t len, struct inode **out)
 {
     struct memfs_inode *dir = memfs_of(i);
@@ -48,22 +41,32 @@ static void touch_dir(struct memfs_inode *dir)
     dir->inode.mtime = dir->inode.ctime = vfs_now(dir->inode.sb->m);
 }
 
-/* Gives the name to the inode; the reference moves into the directory. */
+/* Gives a name that nothing has (or a whiteout) to the inode; the reference moves in. */
 static void add_name(struct memfs_inode *dir, const char *name, uint32_t len, struct inode *inode)
 {
     memdir_set(dir->inode.sb->m, &dir->dir, name, len, inode);
     touch_dir(dir);
 }
 
+/* Gives a name in use to another inode. Without an entry of ours it is the lower layer's. */
+static void replace_name(struct memfs_inode *dir, const char *name, uint32_t len,
+                         struct inode *inode)
+{
+    bool ours = memdir_find(&dir->dir, name, len) != NULL;
+    struct mem_entry *e = memdir_set(dir->inode.sb->m, &dir->dir, name, len, inode);
+    e->hides = e->hides || !ours;
+    touch_dir(dir);
+}
+
 static void remove_name(struct memfs_inode *dir, const char *name, uint32_t len)
 {
-    struct machine *m = dir->inode.sb->m;
-    if (memfs_lower_has(dir, name, len)) {
-        memdir_set(m, &dir->dir, name, len, NULL);
+    const struct mem_entry *e = memdir_find(&dir->dir, name, len);
+    if (!e || e->hides) {
+        replace_name(dir, name, len, NULL);
     } else {
-        memdir_remove(m, &dir->dir, name, len);
+        memdir_remove(dir->inode.sb->m, &dir->dir, name, len);
+        touch_dir(dir);
     }
-    touch_dir(dir);
 }
 
 /* The inode lost a name (`drop` links at once, for a directory). */
@@ -209,8 +212,8 @@ static void move_dir_link(struct inode *i, struct inode *from, struct inode *to)
 static void exchange(struct memfs_inode *a_dir, struct memfs_inode *b_dir,
                      const struct dir_op_names *n, struct inode *a, struct inode *b)
 {
-    add_name(a_dir, n->name, n->name_len, inode_get(b));
-    add_name(b_dir, n->new_name, n->new_name_len, inode_get(a));
+    replace_name(a_dir, n->name, n->name_len, inode_get(b));
+    replace_name(b_dir, n->new_name, n->new_name_len, inode_get(a));
     move_dir_link(a, &a_dir->inode, &b_dir->inode);
     move_dir_link(b, &b_dir->inode, &a_dir->inode);
     durable_record(DIR_OP_RENAME, &a_dir->inode, &b_dir->inode, n, a->ino, b->ino);
