@@ -100,7 +100,16 @@ struct sysret sys_poll(struct task *t, const struct sysargs *a)
     uint64_t ns = timeout_ms < 0 ? NO_TIMEOUT : (uint64_t)timeout_ms * NSEC_PER_MSEC;
     int64_t n = poll_attempt(t, gaddr_of(a->a[0]), (uint32_t)a->a[1], ns);
 
-    return n == -EAGAIN ? sys_block_or(-EINTR) : sys_done(n);
+    if (n != -EAGAIN) {
+        return sys_done(n);
+    }
+    /* Goes on towards the same deadline after a stop, but not after a handler (signal(7)). */
+    t->restart_nr = a->nr;
+    for (unsigned i = 0; i < ARRAY_LEN(t->restart_args); i++) {
+        t->restart_args[i] = a->a[i];
+    }
+    t->restart_deadline = t->call.deadline;
+    return sys_block_or(-ERESTART_RESTARTBLOCK);
 }
 
 struct sysret sys_ppoll(struct task *t, const struct sysargs *a)

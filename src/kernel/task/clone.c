@@ -16,6 +16,8 @@
 #include "kernel/task/task.h"
 #include "kernel/trace/trace.h"
 #include "kernel/vfs/file.h"
+#include "kernel/vfs/special/anon.h"
+#include "kernel/vfs/special/pidfd.h"
 #include "kernel/vfs/special/proc.h"
 #include "kernel/vfs/vfs.h"
 
@@ -44,11 +46,19 @@ static int check_flags(struct task *t, const struct clone_request *r)
         trace_unknown(t, "clone namespaces", f & NAMESPACE_FLAGS, 0, -EPERM);
         return -EPERM; /* as for an ordinary user of a container */
     }
-    if (f & CLONE_PIDFD) {
-        trace_unknown(t, "clone flag", CLONE_PIDFD, 0, -EINVAL);
-        return -EINVAL;
+    return f & CLONE_PIDFD && f & CLONE_THREAD ? -EINVAL : 0;
+}
+
+/* The number the pidfd will get, told to the guest before there is a child, so that nothing needs to
+ * be undone: nobody can take it in between. */
+static int64_t reserve_pidfd(struct task *t, const struct clone_request *r)
+{
+    int fd = anon_file_install(t, pidfd_create(t->process, 0), true);
+    if (fd < 0) {
+        return fd;
     }
-    return 0;
+    fd_close(t, fd);
+    return user_write_u32(t, gaddr_of(r->pidfd), (uint32_t)fd) ? -EFAULT : fd;
 }
 
 static struct process *new_process(struct task *t, const struct clone_request *r)
@@ -172,6 +182,10 @@ static struct sysret do_clone(struct task *t, const struct clone_request *r)
     if (err) {
         return sys_done(err);
     }
+    int64_t pidfd = r->flags & CLONE_PIDFD ? reserve_pidfd(t, r) : 0;
+    if (pidfd < 0) {
+        return sys_done(pidfd);
+    }
     bool thread = (r->flags & CLONE_THREAD) != 0;
     struct process *p = thread ? t->process : new_process(t, r);
     struct task *child = task_create(p, 0);
@@ -182,6 +196,10 @@ static struct sysret do_clone(struct task *t, const struct clone_request *r)
     share_context(t, child, r->flags);
     task_signals_init(child, t, !(r->flags & CLONE_VM) || (r->flags & CLONE_VFORK));
     write_tids(t, child, r);
+    if (r->flags & CLONE_PIDFD) {
+        int fd = anon_file_install(t, pidfd_create(p, 0), true);
+        ASSERT(fd == pidfd);
+    }
     err = start_child(t, child, r);
     ASSERT(err == 0);
     if (!thread) {
@@ -226,9 +244,14 @@ struct sysret sys_clone(struct task *t, const struct sysargs *a)
         .exit_signal = (int)(a->a[0] & 0xff),
         .stack = a->a[1],
         .parent_tid = a->a[2],
+        .pidfd = a->a[2],
         .child_tid = a->a[3],
         .tls = a->a[4],
     };
+    /* Both would be written to the same place (clone(2)). */
+    if (r.flags & CLONE_PIDFD && r.flags & CLONE_PARENT_SETTID) {
+        return sys_done(-EINVAL);
+    }
     return clone_checked(t, &r);
 }
 

@@ -8,6 +8,8 @@
 #include "kernel/task/lifecycle.h"
 #include "kernel/task/task.h"
 #include "kernel/time/clock.h"
+#include "kernel/vfs/file.h"
+#include "kernel/vfs/special/pidfd.h"
 
 #define WNOHANG_    1u
 #define WUNTRACED_  2u /* WSTOPPED */
@@ -148,10 +150,21 @@ struct sysret sys_waitid(struct task *t, const struct sysargs *a)
         !(options & (WUNTRACED_ | WEXITED_ | WCONTINUED_)) || a->a[0] > 3) {
         return sys_done(-EINVAL);
     }
-    if (a->a[0] == 3) {
-        return sys_done(-EBADF); /* P_PIDFD: no pidfd refers to a child yet */
-    }
     struct wait_request r = {(enum which)a->a[0], (abi_pid)a->a[1], options};
+    bool nonblock = false;
+    if (a->a[0] == 3) { /* P_PIDFD */
+        const struct file *f = fd_file_io(t, (int)a->a[1]);
+        if (!f || !file_is_pidfd(f)) {
+            return sys_done(-EBADF);
+        }
+        const struct process *p = pidfd_process(f);
+        if (!p) {
+            return sys_done(-ECHILD);
+        }
+        r.which = WAIT_PID;
+        r.id = p->pid;
+        nonblock = (f->flags & O_NONBLOCK) != 0;
+    }
     if ((r.which == WAIT_PID && r.id <= 0) || (r.which == WAIT_PGID && r.id < 0)) {
         return sys_done(-EINVAL);
     }
@@ -162,6 +175,9 @@ struct sysret sys_waitid(struct task *t, const struct sysargs *a)
     int found = find(t, &r, &w);
     if (found < 0) {
         return sys_done(found);
+    }
+    if (found == 0 && nonblock && !(options & WNOHANG_)) {
+        return sys_done(-EAGAIN); /* PIDFD_NONBLOCK (pidfd_open(2)) */
     }
     if (found == 0 && !(options & WNOHANG_)) {
         return nothing_yet(t, &r);

@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
+#include <linux/sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/select.h>
@@ -371,6 +373,39 @@ TEST(pidfd)
     CHECK_ERR(syscall(SYS_pidfd_send_signal, 0, 0, NULL, 0), EBADF);
 }
 
+TEST(clone_pidfd)
+{
+    int p = -1;
+    siginfo_t si = {0};
+    pid_t pid = (pid_t)syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, NULL, &p, NULL, 0);
+    if (pid == 0) {
+        _exit(fcntl(p, F_GETFD) == -1 ? 9 : 1); /* the child does not have it */
+    }
+    CHECK(pid > 0 && p >= 0);
+    CHECK_ERR(waitid(P_PIDFD, 0, &si, WEXITED), EBADF);
+    CHECK(waitid(P_PIDFD, (id_t)p, &si, WEXITED) == 0);
+    CHECK(si.si_pid == pid && si.si_status == 9);
+    CHECK_ERR(waitid(P_PIDFD, (id_t)p, &si, WEXITED), ECHILD);
+}
+
+/* A stop in the middle of poll is invisible; the time limit stays. */
+TEST(poll_over_stop)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        long long t0 = guest_now_ns();
+        int r = poll(NULL, 0, 150);
+        long long took = guest_now_ns() - t0;
+        _exit(r == 0 && took >= 150000000 && took < 5000000000 ? 0 : 1);
+    }
+    guest_nap(GUEST_NAP_MS);
+    kill(pid, SIGSTOP);
+    int status;
+    CHECK(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
+    kill(pid, SIGCONT);
+    CHECK_EXIT(pid, 0);
+}
+
 TEST(random)
 {
     unsigned char a[300] = {0}, b[300] = {0};
@@ -396,7 +431,8 @@ int main(int argc, char **argv)
         ENTRY(eventfd), ENTRY(epoll_errors), ENTRY(epoll_level_and_edge),
         ENTRY(epoll_oneshot_and_rotation), ENTRY(epoll_close_and_dup), ENTRY(epoll_nested),
         ENTRY(epoll_exclusive), ENTRY(epoll_blocking), ENTRY(epoll_signal), ENTRY(poll),
-        ENTRY(select), ENTRY(timerfd), ENTRY(signalfd), ENTRY(pidfd), ENTRY(random),
+        ENTRY(select), ENTRY(timerfd), ENTRY(signalfd), ENTRY(pidfd), ENTRY(clone_pidfd),
+        ENTRY(poll_over_stop), ENTRY(random),
     };
     return guest_main(argc, argv, tests, COUNT(tests));
 }
