@@ -277,7 +277,7 @@ TEST(splice)
     CHECK_ERR(splice(f, NULL, a[1], NULL, 1, 0x100), EINVAL);
     close(a[1]);
     CHECK(splice(a[0], NULL, b[1], NULL, 1, 0) == 0);
-    struct iovec iov[2] = {{"xy", 2}, {"z", 1}};
+    struct iovec iov[2] = {{(void *)"xy", 2}, {(void *)"z", 1}};
     CHECK(vmsplice(b[1], iov, 2, 0) == 3);
     CHECK(read(b[0], buf, 32) == 3 && memcmp(buf, "xyz", 3) == 0);
     CHECK_ERR(vmsplice(f, iov, 2, 0), EBADF);

@@ -235,10 +235,15 @@ TEST(interrupt_key)
     pid_t pid = session_child(&p);
     if (pid == 0) {
         catch(SIGINT);
+        sigset_t block, old; /* or the key could come before anybody waits for it */
+        sigemptyset(&block);
+        sigaddset(&block, SIGINT);
+        sigprocmask(SIG_BLOCK, &block, &old);
         (void)!write(1, "ready", 5);
+        bool woken = sigsuspend(&old) == -1 && errno == EINTR && caught == SIGINT;
         char c;
-        ssize_t n = read(0, &c, 1);
-        _exit(n == -1 && errno == EINTR && caught == SIGINT ? 7 : 1);
+        fcntl(0, F_SETFL, O_RDWR | O_NONBLOCK);
+        _exit(woken && read(0, &c, 1) == -1 && errno == EAGAIN ? 7 : 1);
     }
     EXPECT(p.m, "ready");
     type(p.m, "lost\x03");
