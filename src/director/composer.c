@@ -100,6 +100,7 @@ static void anytime_due(struct machine *m, struct timer *t)
     }
     struct command *cmd = composer_pick(m, COMMAND_ANYTIME, true, "anytime command");
     if (cmd) {
+        c->has_driver_started |= c->mode == COMMAND_ANYTIME; /* what else could drive? */
         composer_start(m, cmd);
     }
     uint64_t gap = decide_gap(m, STREAM_COMPOSER, c->anytime_mean_ns, "next anytime command");
@@ -111,16 +112,14 @@ static bool has_last(const struct composer *c)
     return c->template->kinds[COMMAND_EVENTUALLY] || c->template->kinds[COMMAND_FINALLY];
 }
 
-/* A template without drivers has nothing but anytime_ commands to wait for. */
 static bool eventually_is_possible(const struct composer *c)
 {
-    return c->template->kinds[COMMAND_EVENTUALLY] &&
-           (c->has_driver_started || (c->mode == COMMAND_ANYTIME && c->next_id > 0));
+    return c->template->kinds[COMMAND_EVENTUALLY] && c->has_driver_started;
 }
 
 static bool finally_is_possible(const struct composer *c)
 {
-    return c->template->kinds[COMMAND_FINALLY] && !c->has_unnatural_end;
+    return c->template->kinds[COMMAND_FINALLY] && c->has_driver_started && !c->has_unnatural_end;
 }
 
 static void clear_for(struct machine *m, enum command_kind last)
@@ -164,8 +163,8 @@ static void end_driving(struct machine *m)
         step_soon(m);
     } else if (eventually) {
         clear_for(m, COMMAND_EVENTUALLY);
-    } else if (c->template->kinds[COMMAND_EVENTUALLY]) {
-        arm_budget(m, BUDGET_AGAIN_NS); /* no driver could start so far */
+    } else if (!c->has_driver_started) {
+        arm_budget(m, BUDGET_AGAIN_NS); /* nothing could start so far */
     }
 }
 
