@@ -13,7 +13,7 @@
 
 struct sysctl_value {
     struct list_head link;
-    const struct pseudo_entry *entry; /* compared, never ordered */
+    uint64_t ino; /* of the file: eth0 and lo share their tables */
     char *text;
 };
 
@@ -47,7 +47,7 @@ static struct sysctl_value *stored(const struct pseudo_ctx *c)
     struct sysctl_value *v;
 
     list_for_each_entry(v, &s->values, link) {
-        if (v->entry == c->ref->entry) {
+        if (v->ino == c->ref->ino) {
             return v;
         }
     }
@@ -77,7 +77,7 @@ static int64_t store_text(struct pseudo_ctx *c, const char *data, size_t len)
 
     if (!v) {
         v = KALLOC(c->m, struct sysctl_value);
-        v->entry = c->ref->entry;
+        v->ino = c->ref->ino;
         list_add_tail(&s->values, &v->link);
     }
     kfree(c->m, v->text);

@@ -68,6 +68,7 @@ static struct inode *make_inode(struct superblock *sb, const struct pseudo_ref *
     struct pseudo_ctx c;
 
     *copy = *ref;
+    copy->ino = ino;
     inode->priv = copy;
     inode->nlink = type == ABI_S_IFDIR ? 2 : 1;
     if (ref->pid && pseudo_resolve(ref, NULL, &c)) {

@@ -20,6 +20,7 @@ struct pseudo_ref {
     uint32_t num;     /* descriptor, processor or interface number */
     uint32_t perm;    /* permission bits instead of the entry's; 0: the entry's */
     void *fs;         /* the superblock's priv */
+    uint64_t ino;     /* of the inode: tells apart what one table entry serves in several places */
 };
 
 /* A call about a ref. */
