@@ -19,7 +19,7 @@
 #define CLOEXEC_BIT        ((uint32_t)O_CLOEXEC)
 #define NONBLOCK_BIT       ((uint32_t)O_NONBLOCK)
 
-/* --- timerfd ------------------------------------------------------------------------------------ */
+/* --- timerfd ---------------------------------------------------------------------------------- */
 
 struct sysret sys_timerfd_create(struct task *t, const struct sysargs *a)
 {
@@ -82,7 +82,7 @@ struct sysret sys_timerfd_gettime(struct task *t, const struct sysargs *a)
     return sys_done(user_write(t, gaddr_of(a->a[1]), &value, sizeof value));
 }
 
-/* --- signalfd ----------------------------------------------------------------------------------- */
+/* --- signalfd --------------------------------------------------------------------------------- */
 
 static int64_t do_signalfd(struct task *t, int fd, uint64_t mask_at, uint64_t size, uint32_t flags)
 {
@@ -123,7 +123,7 @@ struct sysret sys_signalfd(struct task *t, const struct sysargs *a)
     return sys_done(do_signalfd(t, (int)a->a[0], a->a[1], a->a[2], 0));
 }
 
-/* --- pidfd -------------------------------------------------------------------------------------- */
+/* --- pidfd ------------------------------------------------------------------------------------ */
 
 struct sysret sys_pidfd_open(struct task *t, const struct sysargs *a)
 {

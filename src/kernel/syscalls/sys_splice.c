@@ -32,7 +32,7 @@ static struct sysret wait_or_end(struct task *t, int64_t r, const struct splice_
     return done ? sys_block_or((int64_t)done) : sys_block();
 }
 
-/* --- sendfile ----------------------------------------------------------------------------------- */
+/* --- sendfile --------------------------------------------------------------------------------- */
 
 static int64_t sendfile_check(struct task *t, const struct sysargs *a, struct file **out,
                               struct file **in, uint64_t *pos)
@@ -92,7 +92,7 @@ struct sysret sys_sendfile(struct task *t, const struct sysargs *a)
                  : sys_done((int64_t)t->call.progress);
 }
 
-/* --- splice ------------------------------------------------------------------------------------- */
+/* --- splice ----------------------------------------------------------------------------------- */
 
 /* One side's position: its pointer for a file, none for a pipe or stream. */
 static int64_t splice_pos(struct task *t, struct file *f, uint64_t at, uint64_t *pos)
@@ -211,7 +211,7 @@ struct sysret sys_vmsplice(struct task *t, const struct sysargs *a)
     return wait_or_end(t, r, &wait, flags & FLAG_NONBLOCK, 0);
 }
 
-/* --- copy_file_range ---------------------------------------------------------------------------- */
+/* --- copy_file_range -------------------------------------------------------------------------- */
 
 static int64_t copy_range_check(struct file *in, struct file *out, uint64_t in_pos,
                                 uint64_t out_pos, uint64_t len)
@@ -226,7 +226,8 @@ static int64_t copy_range_check(struct file *in, struct file *out, uint64_t in_p
         return -EBADF;
     }
     /* Generated files have no pages; copying them is the caller's (cp falls back on EXDEV). */
-    if (!in->inode->data || !out->inode->data || !str_eq(in->inode->sb->type, out->inode->sb->type)) {
+    if (!in->inode->data || !out->inode->data ||
+        !str_eq(in->inode->sb->type, out->inode->sb->type)) {
         return -EXDEV;
     }
     if (in_pos + len < in_pos || out_pos + len < out_pos) {

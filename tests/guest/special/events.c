@@ -233,7 +233,8 @@ TEST(poll)
 {
     int p[2], f = guest_file_with("f", "x");
     CHECK(pipe(p) == 0);
-    struct pollfd fds[4] = {{p[0], POLLIN, 99}, {p[1], POLLOUT, 99}, {-1, POLLIN, 99}, {f, POLLIN | POLLOUT, 0}};
+    struct pollfd fds[4] = {
+        {p[0], POLLIN, 99}, {p[1], POLLOUT, 99}, {-1, POLLIN, 99}, {f, POLLIN | POLLOUT, 0}};
     CHECK(poll(fds, 4, 0) == 2);
     CHECK(fds[0].revents == 0 && fds[1].revents == POLLOUT && fds[2].revents == 0);
     CHECK(fds[3].revents == (POLLIN | POLLOUT));
@@ -288,7 +289,8 @@ TEST(timerfd)
     CHECK(t >= 0);
     CHECK_ERR(read(t, &v, 8), EAGAIN);
     CHECK(timerfd_settime(t, 0, &it, NULL) == 0);
-    CHECK(timerfd_gettime(t, &old) == 0 && old.it_value.tv_nsec > 0 && old.it_interval.tv_nsec == 0);
+    CHECK(timerfd_gettime(t, &old) == 0 && old.it_value.tv_nsec > 0 &&
+          old.it_interval.tv_nsec == 0);
     struct pollfd p = {.fd = t, .events = POLLIN};
     CHECK(poll(&p, 1, 0) == 0);
     CHECK(poll(&p, 1, 1000) == 1);
@@ -331,7 +333,8 @@ TEST(signalfd)
     kill(getpid(), SIGUSR1);
     CHECK(wait_now(ep, ev, 2) == 1);
     CHECK(read(s, si, sizeof si) == sizeof si[0]);
-    CHECK(si[0].ssi_signo == SIGUSR1 && si[0].ssi_pid == (uint32_t)getpid() && si[0].ssi_code == SI_USER);
+    CHECK(si[0].ssi_signo == SIGUSR1 && si[0].ssi_pid == (uint32_t)getpid() &&
+          si[0].ssi_code == SI_USER);
     CHECK(wait_now(ep, ev, 2) == 0);
     pid_t pid = fork();
     if (pid == 0) {
@@ -418,7 +421,8 @@ TEST(random)
     CHECK(syscall(SYS_getrandom, a, 0, 0) == 0);
     int u = open("/dev/urandom", O_RDONLY);
     CHECK(u >= 0 && read(u, a, 300) == 300);
-    int z = open("/dev/zero", O_RDWR), full = open("/dev/full", O_RDWR), n = open("/dev/null", O_RDWR);
+    int z = open("/dev/zero", O_RDWR), full = open("/dev/full", O_RDWR),
+        n = open("/dev/null", O_RDWR);
     CHECK(read(z, a, 10) == 10 && a[9] == 0);
     CHECK_ERR(write(full, a, 1), ENOSPC);
     CHECK(read(n, a, 1) == 0 && write(n, bad, 100) == 100);

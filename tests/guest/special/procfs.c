@@ -43,7 +43,8 @@ TEST(stat)
     prctl(PR_SET_NAME, "a b) c");
     slurp("/proc/self/stat");
     CHECK(sscanf(text, "%d (%31[^)]) c) %c %d %d %d", &pid, comm, &state, &ppid, &pgrp, &sid) == 6);
-    CHECK(pid == getpid() && state == 'R' && ppid == getppid() && pgrp == getpgrp() && sid == getsid(0));
+    CHECK(pid == getpid() && state == 'R' && ppid == getppid() && pgrp == getpgrp() &&
+          sid == getsid(0));
     for (const char *p = strstr(text, ") c) ") + 4; *p; p++) {
         fields += *p == ' ';
     }
@@ -144,7 +145,8 @@ TEST(maps)
     CHECK(m != MAP_FAILED && g != MAP_FAILED);
     slurp("/proc/self/maps");
     CHECK(strstr(text, "[stack]\n") && strstr(text, " r-xp "));
-    snprintf(line, sizeof line, "%lx-%lx r--s 00000000 ", (unsigned long)g, (unsigned long)g + 4096);
+    snprintf(line, sizeof line, "%lx-%lx r--s 00000000 ", (unsigned long)g,
+             (unsigned long)g + 4096);
     CHECK(strstr(text, line) && strstr(text, "/mapped file\n"));
     CHECK(strstr(slurp("/proc/self/smaps"), "Private_Dirty:"));
     unlink("mapped file");

@@ -1,4 +1,5 @@
-/* The least of a file layer that pipes, epoll and their kin need: files without descriptors' rules. */
+/* The least of a file layer that pipes, epoll and their kin need: files without descriptors' rules.
+ */
 #ifndef EVERETT_TESTS_SPECIAL_FIXTURE_H
 #define EVERETT_TESTS_SPECIAL_FIXTURE_H
 

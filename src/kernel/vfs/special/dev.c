@@ -132,7 +132,8 @@ int device_open(struct task *t, struct inode *inode, struct file *f)
         return -ENXIO;
     }
     for (unsigned i = 0; i < ARRAY_LEN(mem_devices); i++) {
-        if (inode->rdev_major == mem_devices[i].major && inode->rdev_minor == mem_devices[i].minor) {
+        if (inode->rdev_major == mem_devices[i].major &&
+            inode->rdev_minor == mem_devices[i].minor) {
             f->ops = mem_devices[i].ops;
             return 0;
         }

@@ -12,8 +12,8 @@
 
 #define PRIVATE_BITS   ((uint32_t)(EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE))
 #define ALWAYS_BITS    ((uint32_t)(EPOLLERR | EPOLLHUP))
-#define EXCLUSIVE_BITS ((uint32_t)(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP |         \
-                                   EPOLLET | EPOLLEXCLUSIVE))
+#define EXCLUSIVE_BITS                                                                             \
+    ((uint32_t)(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE))
 #define NESTS_MAX      4 /* EP_MAX_NESTS */
 #define BUCKETS_MIN    16u
 
@@ -46,7 +46,7 @@ bool file_is_epoll(const struct file *f)
     return f->ops == &epoll_ops;
 }
 
-/* --- lookup: a chained hash over numbers, never addresses -------------------------------------- */
+/* --- lookup: a chained hash over numbers, never addresses ------------------------------------- */
 
 static uint32_t hash_of(const struct epoll *ep, uint64_t file_id, int fd)
 {
@@ -96,7 +96,7 @@ static void hash_del(struct epoll *ep, struct epitem *i)
     *b = i->hash_next;
 }
 
-/* --- readiness ---------------------------------------------------------------------------------- */
+/* --- readiness -------------------------------------------------------------------------------- */
 
 static void mark_ready(struct epoll *ep, struct epitem *i)
 {
@@ -202,7 +202,7 @@ void epoll_wait_on(struct task *t, struct file *ep_file)
     task_wait_on(t, &ep->wq, ABI_POLLIN);
 }
 
-/* --- registrations ------------------------------------------------------------------------------ */
+/* --- registrations ---------------------------------------------------------------------------- */
 
 static void item_remove(struct machine *m, struct epitem *i)
 {
@@ -346,7 +346,7 @@ int epoll_control(struct file *ep_file, int op, int fd, struct file *target,
     }
 }
 
-/* --- the instance ------------------------------------------------------------------------------- */
+/* --- the instance ----------------------------------------------------------------------------- */
 
 static void epoll_release(struct machine *m, struct file *f)
 {

@@ -1,8 +1,9 @@
 /* Opening FIFOs (fifo(7)): both sides meet in open(2).
  *
  * On Linux a blocked opener already counts as a reader or writer. Here a handler cannot hold
- * anything while it sleeps, so the pipe remembers (task, ticket); the ticket lies in the task's call
- * state, which the next call clears, so an entry is void as soon as its open ended in any way. */
+ * anything while it sleeps, so the pipe remembers (task, ticket); the ticket lies in the task's
+ * call state, which the next call clears, so an entry is void as soon as its open ended in any way.
+ */
 #include "kernel/vfs/special/pipe.h"
 
 #include "base/str.h"

@@ -1,4 +1,5 @@
-/* Pipes: the buffer, its two ends, and the file operations (pipe(7)). Opening FIFOs is in fifo.c. */
+/* Pipes: the buffer, its two ends, and the file operations (pipe(7)). Opening FIFOs is in fifo.c.
+ */
 #include "kernel/vfs/special/pipe.h"
 
 #include <asm/ioctls.h>

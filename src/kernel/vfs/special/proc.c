@@ -15,7 +15,7 @@
 
 #define ARG_TEXT_MAX (128u << 10)
 
-/* --- memory of a process ------------------------------------------------------------------------- */
+/* --- memory of a process ---------------------------------------------------------------------- */
 
 /* Only the reader's own address space can be looked into; of others the kernel keeps what exec gave
  * them (process->arg_text). */
@@ -88,7 +88,7 @@ static void show_auxv(struct text *x, struct pseudo_ctx *c)
     }
 }
 
-/* --- small files --------------------------------------------------------------------------------- */
+/* --- small files ------------------------------------------------------------------------------ */
 
 static void show_comm(struct text *x, struct pseudo_ctx *c)
 {
@@ -239,10 +239,10 @@ static void show_wchan(struct text *x, struct pseudo_ctx *c)
     text_puts(x, "0"); /* without a newline, as Linux */
 }
 
-/* --- links --------------------------------------------------------------------------------------- */
+/* --- links ------------------------------------------------------------------------------------ */
 
-static int64_t path_link(struct pseudo_ctx *c, struct mount *mount, struct dentry *dentry, char *buf,
-                         uint64_t cap)
+static int64_t path_link(struct pseudo_ctx *c, struct mount *mount, struct dentry *dentry,
+                         char *buf, uint64_t cap)
 {
     struct path p = {mount, dentry};
 
@@ -332,7 +332,7 @@ static int64_t readlink_thread_self(struct pseudo_ctx *c, char *buf, uint64_t ca
                : -ENOENT;
 }
 
-/* --- tables -------------------------------------------------------------------------------------- */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 /* Glue only: the network knows nothing of this file system. */
 #define NET(fn)                                                                                    \
@@ -397,17 +397,21 @@ const struct pseudo_entry proc_net_table[] = {
         PSEUDO_FILE("mounts", 0444, proc_mounts), PSEUDO_DIR("net", proc_net_table),               \
         PSEUDO_DIR("ns", proc_ns_table), PSEUDO_FILE("numa_maps", 0444, proc_numa_maps),           \
         PSEUDO_FILE("oom_score", 0444, show_oom_score),                                            \
-        {.name = "oom_score_adj", .mode = ABI_S_IFREG | 0644, .show = show_oom_score_adj,          \
+        {.name = "oom_score_adj",                                                                  \
+         .mode = ABI_S_IFREG | 0644,                                                               \
+         .show = show_oom_score_adj,                                                               \
          .store = store_oom_score_adj},                                                            \
         PSEUDO_FILE("personality", 0400, show_personality),                                        \
         PSEUDO_FILE("projid_map", 0644, show_id_map),                                              \
-        {.name = "root", .mode = ABI_S_IFLNK | 0777, .readlink = readlink_root,                    \
+        {.name = "root",                                                                           \
+         .mode = ABI_S_IFLNK | 0777,                                                               \
+         .readlink = readlink_root,                                                                \
          .jump = jump_root},                                                                       \
         PSEUDO_FILE("schedstat", 0444, show_schedstat), PSEUDO_NUM("sessionid", UINT32_MAX),       \
         PSEUDO_TEXT("setgroups", "allow"), PSEUDO_FILE("smaps", 0444, proc_smaps),                 \
-        PSEUDO_FILE("smaps_rollup", 0444, proc_smaps_rollup), PSEUDO_FILE("stat", 0444, proc_stat), \
-        PSEUDO_FILE("statm", 0444, proc_statm), PSEUDO_FILE("status", 0444, proc_status),          \
-        PSEUDO_FILE("uid_map", 0644, show_id_map),                                                 \
+        PSEUDO_FILE("smaps_rollup", 0444, proc_smaps_rollup),                                      \
+        PSEUDO_FILE("stat", 0444, proc_stat), PSEUDO_FILE("statm", 0444, proc_statm),              \
+        PSEUDO_FILE("status", 0444, proc_status), PSEUDO_FILE("uid_map", 0644, show_id_map),       \
         PSEUDO_FILE("wchan", 0444, show_wchan)
 
 const struct pseudo_entry proc_thread_table[] = {

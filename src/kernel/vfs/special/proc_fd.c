@@ -10,7 +10,7 @@
 #include "kernel/vfs/special/proc_priv.h"
 #include "kernel/vfs/vfs.h"
 
-/* --- descriptors -------------------------------------------------------------------------------- */
+/* --- descriptors ------------------------------------------------------------------------------ */
 
 static struct file *file_of(const struct pseudo_ctx *c, uint32_t fd)
 {
@@ -140,7 +140,7 @@ static bool fdinfo_find(const struct pseudo_ref *dir, const char *name, uint32_t
 const struct pseudo_children proc_fd_children = {fd_next, fd_find};
 const struct pseudo_children proc_fdinfo_children = {fdinfo_next, fdinfo_find};
 
-/* --- threads ------------------------------------------------------------------------------------ */
+/* --- threads ---------------------------------------------------------------------------------- */
 
 static const struct pseudo_entry thread_entry = {
     .name = "", .mode = ABI_S_IFDIR | 0555, .table = proc_thread_table};
@@ -177,7 +177,7 @@ static bool thread_find(const struct pseudo_ref *dir, const char *name, uint32_t
 
 const struct pseudo_children proc_task_children = {thread_next, thread_find};
 
-/* --- namespaces --------------------------------------------------------------------------------- */
+/* --- namespaces ------------------------------------------------------------------------------- */
 
 /* Each node has its own; numbers as Linux gives them out, from PROC_DYNAMIC_FIRST on. */
 static int64_t ns_readlink(struct pseudo_ctx *c, char *buf, uint64_t cap)

@@ -81,7 +81,8 @@ void proc_meminfo(struct text *x, struct pseudo_ctx *c)
     text_puts(x, "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
                  "HugePages_Surp:        0\nHugepagesize:       2048 kB\n"
                  "Hugetlb:               0 kB\n");
-    text_printf(x, "DirectMap4k:    %8lu kB\nDirectMap2M:    %8lu kB\nDirectMap1G:           0 kB\n",
+    text_printf(x,
+                "DirectMap4k:    %8lu kB\nDirectMap2M:    %8lu kB\nDirectMap1G:           0 kB\n",
                 total / 16, total - total / 16);
 }
 

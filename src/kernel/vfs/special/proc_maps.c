@@ -156,11 +156,13 @@ void proc_numa_maps(struct text *x, struct pseudo_ctx *c)
             text_escaped(x, path, n > 0 ? (size_t)n : 0, "\n\t= ");
             kfree(c->m, path);
         } else if (v->name) {
-            text_puts(x, v->backing == VMA_STACK ? " stack" : str_eq(v->name, "[heap]") ? " heap" : "");
+            text_puts(x, v->backing == VMA_STACK     ? " stack"
+                         : str_eq(v->name, "[heap]") ? " heap"
+                                                     : "");
         }
         if (pages) {
-            text_printf(x, v->backing == VMA_FILE ? " mapped=%lu N0=%lu" : " anon=%lu N0=%lu", pages,
-                        pages);
+            text_printf(x, v->backing == VMA_FILE ? " mapped=%lu N0=%lu" : " anon=%lu N0=%lu",
+                        pages, pages);
             text_puts(x, " kernelpagesize_kB=4");
         }
         text_puts(x, "\n");

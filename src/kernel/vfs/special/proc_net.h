@@ -23,7 +23,8 @@ void net_proc_netstat(struct text *x, struct node *n);
 void net_proc_sockstat(struct text *x, struct node *n);
 void net_proc_sockstat6(struct text *x, struct node *n);
 
-/* Interfaces of a node for /sys/class/net, in index order. `index` counts from 0; false at the end. */
+/* Interfaces of a node for /sys/class/net, in index order. `index` counts from 0; false at the end.
+ */
 struct net_sys_if {
     char name[16];
     unsigned ifindex, mtu, flags; /* flags: IFF_* */

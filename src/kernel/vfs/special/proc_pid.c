@@ -151,7 +151,8 @@ static void status_ids(struct text *x, const struct pseudo_ctx *c)
                 c->target->tid, process_parent_pid(p));
     text_printf(x, "Uid:\t%u\t%u\t%u\t%u\n", k->uid, k->euid, k->suid, k->fsuid);
     text_printf(x, "Gid:\t%u\t%u\t%u\t%u\n", k->gid, k->egid, k->sgid, k->fsgid);
-    text_printf(x, "FDSize:\t%u\nGroups:\t", c->target->fds ? (uint32_t)max_u64(64, c->target->fds->cap) : 0);
+    text_printf(x, "FDSize:\t%u\nGroups:\t",
+                c->target->fds ? (uint32_t)max_u64(64, c->target->fds->cap) : 0);
     for (uint32_t i = 0; i < k->ngroups; i++) {
         text_printf(x, "%u ", k->groups[i]);
     }
@@ -186,12 +187,13 @@ static void status_signals(struct text *x, const struct pseudo_ctx *c)
 
     text_printf(x, "Threads:\t%u\nSigQ:\t%u/%lu\n", p->thread_count, p->sig.queued,
                 p->rlimits[RLIMIT_SIGPENDING_INDEX].soft);
-    text_printf(x, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n", c->target->sig.pending.set,
-                p->sig.pending.set, c->target->sig.blocked);
+    text_printf(x, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n",
+                c->target->sig.pending.set, p->sig.pending.set, c->target->sig.blocked);
     text_printf(x, "SigIgn:\t%016lx\nSigCgt:\t%016lx\n", sets.ignored, sets.caught);
 }
 
-/* A bit mask of the modelled processors, as the kernel prints one ("f", "ff", "ffffffff,ffffffff"). */
+/* A bit mask of the modelled processors, as the kernel prints one ("f", "ff", "ffffffff,ffffffff").
+ */
 static void cpu_mask(struct text *x, uint32_t cpus)
 {
     bool first = true;

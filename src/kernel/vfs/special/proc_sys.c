@@ -107,7 +107,7 @@ static int64_t store_any(struct pseudo_ctx *c, char *data, size_t len)
     return store_text(c, data, len);
 }
 
-/* --- values with a meaning here ------------------------------------------------------------------ */
+/* --- values with a meaning here --------------------------------------------------------------- */
 
 static void show_hostname(struct text *x, struct pseudo_ctx *c)
 {
@@ -167,7 +167,7 @@ static void show_file_nr(struct text *x, struct pseudo_ctx *c)
     text_puts(x, "1024\t0\t9223372036854775807\n");
 }
 
-/* --- tables -------------------------------------------------------------------------------------- */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 #define RW(file, v)                                                                                \
     {.name = (file), .mode = ABI_S_IFREG | 0644, .show = show, .store = store_numbers, .value = (v)}

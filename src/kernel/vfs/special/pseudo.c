@@ -42,7 +42,7 @@ bool pseudo_resolve(const struct pseudo_ref *ref, struct task *t, struct pseudo_
     return c->target && c->target->process == c->process;
 }
 
-/* --- inodes ------------------------------------------------------------------------------------- */
+/* --- inodes ----------------------------------------------------------------------------------- */
 
 /* Stable for a path and unlikely to collide, as the names are few. Below 2^32, as procfs'. */
 static uint64_t ino_of(uint64_t parent, const char *name, uint32_t len)
@@ -178,7 +178,7 @@ static int pseudo_setattr(struct task *t, struct inode *inode, const struct seta
     return -EPERM;
 }
 
-/* --- files -------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 static int64_t fill(struct task *t, struct pseudo_open *o)
 {
@@ -329,7 +329,7 @@ struct superblock *pseudo_create(struct node *n, const char *type, uint64_t magi
     return sb;
 }
 
-/* --- shared functions --------------------------------------------------------------------------- */
+/* --- shared functions ------------------------------------------------------------------------- */
 
 void pseudo_show_value(struct text *x, struct pseudo_ctx *c)
 {

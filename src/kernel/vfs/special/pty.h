@@ -1,7 +1,7 @@
 /* The object behind a pseudo-terminal pair, shared by tty*.c and pty.c only.
  *
- * The master is the terminal's outside: what is written there is input, typed; what is read there is
- * output, displayed. The slave is the terminal that programs see. */
+ * The master is the terminal's outside: what is written there is input, typed; what is read there
+ * is output, displayed. The slave is the terminal that programs see. */
 #ifndef EVERETT_KERNEL_VFS_SPECIAL_PTY_H
 #define EVERETT_KERNEL_VFS_SPECIAL_PTY_H
 
@@ -72,7 +72,7 @@ struct tty *tty_create(struct ptys *p, uint32_t index, uint32_t uid);
 void tty_get(struct tty *y);
 void tty_put(struct tty *y);
 
-/* --- line discipline (tty_ldisc.c): pure state, no task ----------------------------------------- */
+/* --- line discipline (tty_ldisc.c): pure state, no task --------------------------------------- */
 
 static inline uint32_t tty_out_used(const struct tty *y)
 {
@@ -97,7 +97,7 @@ void tty_flush_output(struct tty *y);
 void tty_mode_changed(struct tty *y, uint32_t old_lflag);
 void tty_wake(struct tty *y);
 
-/* --- ioctls and job control (tty_ioctl.c, tty.c) ------------------------------------------------ */
+/* --- ioctls and job control (tty_ioctl.c, tty.c) ---------------------------------------------- */
 
 int64_t tty_ioctl(struct task *t, struct tty *y, bool master, uint32_t cmd, uint64_t arg);
 /* Linux's tty_check_change: 0, or the error after SIGTTOU (or SIGTTIN) was sent. */

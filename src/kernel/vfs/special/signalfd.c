@@ -1,7 +1,7 @@
 /* signalfd(2).
  *
- * What is readable depends on the task that asks. Each task that ever polls or reads the file gets a
- * hook in its own signal queue, which passes arrivals on to the file's queue. */
+ * What is readable depends on the task that asks. Each task that ever polls or reads the file gets
+ * a hook in its own signal queue, which passes arrivals on to the file's queue. */
 #include "kernel/vfs/special/signalfd.h"
 
 #include <linux/signalfd.h>

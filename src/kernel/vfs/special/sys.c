@@ -21,7 +21,7 @@ static uint32_t cpus_of(const struct machine *m)
     return m->plan->cpus ? m->plan->cpus : 1;
 }
 
-/* --- processors --------------------------------------------------------------------------------- */
+/* --- processors ------------------------------------------------------------------------------- */
 
 static void show_cpu_list(struct text *x, struct pseudo_ctx *c)
 {
@@ -76,7 +76,8 @@ static const struct pseudo_entry topology_table[] = {
      PSEUDO_FILE("shared_cpu_map", 0444, shared_mask), PSEUDO_TEXT("size", bytes),                 \
      PSEUDO_TEXT("type", kind), PSEUDO_TEXT("ways_of_associativity", "8"), PSEUDO_END}
 
-static const struct pseudo_entry cache0[] = CACHE("1", "Data", "32K", show_this_mask, show_this_cpu);
+static const struct pseudo_entry cache0[] =
+    CACHE("1", "Data", "32K", show_this_mask, show_this_cpu);
 static const struct pseudo_entry cache1[] =
     CACHE("1", "Instruction", "32K", show_this_mask, show_this_cpu);
 static const struct pseudo_entry cache2[] =
@@ -135,7 +136,7 @@ static const struct pseudo_entry cpu_table[] = {
     PSEUDO_END,
 };
 
-/* --- memory nodes ------------------------------------------------------------------------------- */
+/* --- memory nodes ----------------------------------------------------------------------------- */
 
 static void show_node_meminfo(struct text *x, struct pseudo_ctx *c)
 {
@@ -183,7 +184,7 @@ static const struct pseudo_entry system_table[] = {
     PSEUDO_END,
 };
 
-/* --- network interfaces ------------------------------------------------------------------------- */
+/* --- network interfaces ----------------------------------------------------------------------- */
 
 static bool interface(const struct pseudo_ctx *c, struct net_sys_if *i)
 {
@@ -307,7 +308,7 @@ static const struct pseudo_entry class_table[] = {
     PSEUDO_END,
 };
 
-/* --- memory management -------------------------------------------------------------------------- */
+/* --- memory management ------------------------------------------------------------------------ */
 
 static const struct pseudo_entry khugepaged_table[] = {
     RO_TEXT("defrag", "1"), RO_TEXT("pages_to_scan", "4096"),

@@ -17,7 +17,7 @@
 #define SI_KERNEL_CODE 0x80
 #define SIG_IGN_VALUE 1u
 
-/* --- the controlling terminal ------------------------------------------------------------------- */
+/* --- the controlling terminal ----------------------------------------------------------------- */
 
 /* A process's handle on its terminal: not an open slave, so it keeps nothing from hanging up. */
 static void handle_release(struct machine *m, struct file *f)
@@ -89,7 +89,7 @@ int tty_set_controlling(struct task *t, struct tty *y, bool steal)
     return 0;
 }
 
-/* --- job control -------------------------------------------------------------------------------- */
+/* --- job control ------------------------------------------------------------------------------ */
 
 static void signal_group(struct tty *y, abi_pid pgrp, int signo)
 {
@@ -170,7 +170,7 @@ int32_t tty_foreground(const struct process *p)
     return y ? y->pgrp : -1;
 }
 
-/* --- opening ------------------------------------------------------------------------------------ */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static int open_slave(struct task *t, struct file *f, struct tty *y)
 {

@@ -19,7 +19,7 @@
 #define PKT_NOSTOP        16u
 #define PKT_DOSTOP        32u
 
-/* --- termios ------------------------------------------------------------------------------------ */
+/* --- termios ---------------------------------------------------------------------------------- */
 
 static int64_t get_termios(struct task *t, const struct tty *y, gaddr at, bool second)
 {
@@ -103,7 +103,7 @@ static int64_t flush(struct task *t, struct tty *y, bool master, uint64_t which)
     return 0;
 }
 
-/* --- sessions and sizes ------------------------------------------------------------------------- */
+/* --- sessions and sizes ----------------------------------------------------------------------- */
 
 static int64_t set_winsize(struct task *t, struct tty *y, gaddr at)
 {
@@ -178,7 +178,7 @@ static int64_t give_up(struct task *t, struct tty *y)
     return 0;
 }
 
-/* --- the master's own --------------------------------------------------------------------------- */
+/* --- the master's own ------------------------------------------------------------------------- */
 
 /* A descriptor of the slave, which never becomes the controlling terminal (TIOCGPTPEER). */
 static int64_t open_peer(struct task *t, const struct tty *y, uint32_t flags)
@@ -228,7 +228,7 @@ static int64_t master_ioctl(struct task *t, struct tty *y, uint32_t cmd, uint64_
     }
 }
 
-/* --- dispatch ----------------------------------------------------------------------------------- */
+/* --- dispatch --------------------------------------------------------------------------------- */
 
 static int64_t flow(struct task *t, struct tty *y, uint64_t how)
 {
@@ -275,7 +275,8 @@ static int64_t session_ioctl(struct task *t, struct tty *y, bool master, uint32_
     }
 }
 
-static int64_t terminal_ioctl(struct task *t, struct tty *y, bool master, uint32_t cmd, uint64_t arg)
+static int64_t terminal_ioctl(struct task *t, struct tty *y, bool master, uint32_t cmd,
+                              uint64_t arg)
 {
     switch (cmd) {
     case TCGETS:
