@@ -39,7 +39,6 @@ struct guest_test {
 /* Both sides are evaluated once and compared as long long. */
 #define CHECK_EQ(left, right)                                                                      \
     do {                                                                                           \
-        errno = 0;                                                                                 \
         long long left_ = (long long)(left), right_ = (long long)(right);                          \
         if (left_ != right_) {                                                                     \
             guest_fail(__FILE__, __LINE__, "%s is %lld, not %lld (errno %d)", #left, left_,        \
