@@ -355,8 +355,9 @@ static uint32_t fault_exclude(struct composing *c, const struct compose_service 
     } names[] = {{"network", PLAN_EXCLUDE_NETWORK},
                  {"pause", PLAN_EXCLUDE_PAUSE},
                  {"kill", PLAN_EXCLUDE_KILL},
-                 {"stop", PLAN_EXCLUDE_KILL},
-                 {"all", PLAN_EXCLUDE_NETWORK | PLAN_EXCLUDE_PAUSE | PLAN_EXCLUDE_KILL}};
+                 {"stop", PLAN_EXCLUDE_STOP},
+                 {"all", PLAN_EXCLUDE_NETWORK | PLAN_EXCLUDE_PAUSE | PLAN_EXCLUDE_KILL |
+                             PLAN_EXCLUDE_STOP}};
     uint32_t bits = 0;
     for (size_t i = 0; i < s->fault_exclusions.n; i++) {
         uint32_t hit = 0;
