@@ -1,4 +1,5 @@
-/* Contents, attributes, descriptors and locks (read(2), lseek(2), fallocate(2), fcntl(2), stat(2)). */
+/* Contents, attributes, descriptors and locks (read(2), lseek(2), fallocate(2), fcntl(2), stat(2)).
+ */
 #include "guest_test.h"
 
 #include <limits.h>
@@ -333,7 +334,8 @@ TEST(directory_watch)
     char buf[1024] __attribute__((aligned(8)));
     int in = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     CHECK(in >= 0);
-    int wd = inotify_add_watch(in, ".", IN_CREATE | IN_MODIFY | IN_MOVE | IN_DELETE | IN_CLOSE_WRITE);
+    int wd =
+        inotify_add_watch(in, ".", IN_CREATE | IN_MODIFY | IN_MOVE | IN_DELETE | IN_CLOSE_WRITE);
     CHECK_EQ(wd, 1);
     CHECK_ERR(read(in, buf, sizeof buf), EAGAIN);
     int fd = open("a", O_CREAT | O_WRONLY, 0600);
@@ -385,11 +387,14 @@ TEST(descriptor_ioctls)
 int main(int argc, char **argv)
 {
     static const struct guest_test tests[] = {
-        ENTRY(offsets), ENTRY(append_and_vectors), ENTRY(truncation), ENTRY(holes),
-        ENTRY(shared_mapping), ENTRY(private_mapping), ENTRY(attributes), ENTRY(descriptors),
-        ENTRY(file_size_limit), ENTRY(record_locks), ENTRY(flock_and_ofd),
-        ENTRY(extended_attributes), ENTRY(syncs), ENTRY(directory_watch), ENTRY(memfd),
-        ENTRY(descriptor_ioctls),
+        ENTRY(offsets),         ENTRY(append_and_vectors),
+        ENTRY(truncation),      ENTRY(holes),
+        ENTRY(shared_mapping),  ENTRY(private_mapping),
+        ENTRY(attributes),      ENTRY(descriptors),
+        ENTRY(file_size_limit), ENTRY(record_locks),
+        ENTRY(flock_and_ofd),   ENTRY(extended_attributes),
+        ENTRY(syncs),           ENTRY(directory_watch),
+        ENTRY(memfd),           ENTRY(descriptor_ioctls),
     };
     return guest_main(argc, argv, tests, COUNT(tests));
 }

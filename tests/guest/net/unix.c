@@ -45,7 +45,10 @@ TEST(path_names)
     CHECK_EQ(getsockname(l, (struct sockaddr *)&b, &len), 0);
     CHECK_EQ(len, 2 + 5);
     CHECK(strcmp(b.sun_path, "sock") == 0);
-    CHECK_ERR(bind(l, (struct sockaddr *)&a, sizeof a), EINVAL);
+    CHECK_ERR(bind(l, (struct sockaddr *)&a, sizeof a), EADDRINUSE);
+    b = named("other");
+    CHECK_ERR(bind(l, (struct sockaddr *)&b, sizeof b), EINVAL);
+    CHECK_ERR(access("other", F_OK), ENOENT);
     CHECK_ERR(bind(c, (struct sockaddr *)&a, sizeof a), EADDRINUSE);
     CHECK_ERR(connect(c, (struct sockaddr *)&a, sizeof a), ECONNREFUSED);
     CHECK_EQ(listen(l, 3), 0);
