@@ -108,7 +108,7 @@ static void on_event(void *ctx, const struct event *e)
         log_line(&r->line, r->store, e);
         fwrite(r->line.data ? r->line.data : "", 1, r->line.len, stdout);
     }
-    if (r->cut && r->seen + 1 >= r->stored_count && e->vtime_ns > r->until_ns) {
+    if (r->cut && r->seen + 1 >= r->stored_count) {
         stop_requested = 1; /* the run knows no more */
     }
 }

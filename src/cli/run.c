@@ -404,6 +404,7 @@ static int check_options(const struct cli_verb *v, struct run_options *o)
     if (o->wall_ns == 0 || o->virtual_ns == 0 || o->universes == 0 || o->length_ns == 0) {
         return cli_usage(v, "a budget of nothing tests nothing");
     }
+    o->jobs = o->jobs != NOT_GIVEN ? o->jobs : cores();
     if (o->jobs == 0 || o->jobs > 4096) {
         return cli_usage(v, "--jobs must be from 1 to 4096");
     }
@@ -411,7 +412,6 @@ static int check_options(const struct cli_verb *v, struct run_options *o)
     o->wall_ns = o->wall_ns != NOT_GIVEN ? o->wall_ns : budget ? 0 : DEFAULT_WALL_NS;
     o->virtual_ns = o->virtual_ns != NOT_GIVEN ? o->virtual_ns : 0;
     o->universes = o->universes != NOT_GIVEN ? o->universes : 0;
-    o->jobs = o->jobs != NOT_GIVEN ? o->jobs : cores();
     if (o->virtual_ns && o->virtual_ns < o->length_ns) {
         o->length_ns = o->virtual_ns; /* one universe longer than the budget makes no sense */
     }

@@ -26,35 +26,6 @@ void run_output_clear(struct run_output *o)
     }
 }
 
-void run_output_progress(void *ctx, const struct explorer_progress *p)
-{
-    struct run_output *o = ctx;
-    o->now.universes = p->universes;
-    o->now.virtual_ns = p->virtual_ns;
-    o->now.wall_ns = p->wall_ns;
-    o->now.properties_seen = p->properties_seen;
-    o->now.properties = p->properties;
-    o->now.failures = p->failures;
-    if (o->json || o->quiet) {
-        return;
-    }
-    cleanup_buf struct buf b = {0};
-    if (o->style.live) {
-        buf_puts(&b, "\r\033[K");
-        terminal_live(&b, &o->style, &o->now);
-        o->line_open = true;
-    } else {
-        terminal_change(&b, &o->last, &o->now);
-        if (b.len) {
-            o->last = o->now;
-        }
-    }
-    if (b.len) {
-        fwrite(b.data, 1, b.len, stderr);
-        fflush(stderr);
-    }
-}
-
 static void put_line(struct buf *b)
 {
     buf_puts(b, "}\n");
@@ -75,6 +46,57 @@ static void put_seconds(struct buf *b, const char *key, uint64_t ns)
     char text[VTIME_TEXT_MAX];
     vtime_seconds(ns, text);
     buf_printf(b, ",\"%s\":%s", key, text);
+}
+
+#define PROGRESS_LINE_NS 1000000000ull
+
+static void progress_json(struct run_output *o, const struct explorer_progress *p)
+{
+    if (p->wall_ns - o->last.wall_ns < PROGRESS_LINE_NS) {
+        return;
+    }
+    o->last = o->now;
+    cleanup_buf struct buf b = {0};
+    buf_printf(&b,
+               "{\"kind\":\"progress\",\"universes\":%" PRIu64 ",\"behaviours\":%" PRIu64
+               ",\"properties_seen\":%" PRIu64 ",\"properties\":%" PRIu64 ",\"failures\":%" PRIu64,
+               p->universes, p->behaviours, p->properties_seen, p->properties, p->failures);
+    put_seconds(&b, "virtual_seconds", p->virtual_ns);
+    put_seconds(&b, "wall_seconds", p->wall_ns);
+    put_line(&b);
+}
+
+void run_output_progress(void *ctx, const struct explorer_progress *p)
+{
+    struct run_output *o = ctx;
+    o->now.universes = p->universes;
+    o->now.virtual_ns = p->virtual_ns;
+    o->now.wall_ns = p->wall_ns;
+    o->now.properties_seen = p->properties_seen;
+    o->now.properties = p->properties;
+    o->now.failures = p->failures;
+    if (o->json) {
+        progress_json(o, p);
+        return;
+    }
+    if (o->quiet) {
+        return;
+    }
+    cleanup_buf struct buf b = {0};
+    if (o->style.live) {
+        buf_puts(&b, "\r\033[K");
+        terminal_live(&b, &o->style, &o->now);
+        o->line_open = true;
+    } else {
+        terminal_change(&b, &o->last, &o->now);
+        if (b.len) {
+            o->last = o->now;
+        }
+    }
+    if (b.len) {
+        fwrite(b.data, 1, b.len, stderr);
+        fflush(stderr);
+    }
 }
 
 static const char *end_word(uint32_t reason)
