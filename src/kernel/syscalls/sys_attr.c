@@ -125,10 +125,10 @@ struct sysret sys_fchownat(struct task *t, const struct sysargs *a)
     return apply(t, find(t, (int)a->a[0], a->a[1], flags, &p), &p, &sa);
 }
 
-/* --- times ---------------------------------------------------------------------------------------------- */
+/* --- times ------------------------------------------------------------------------------------ */
 
 struct times {
-    bool given; /* false: both now */
+    bool given;                /* false: both now */
     struct abi_timespec ts[2]; /* atime, mtime; nsec may be UTIME_NOW, UTIME_OMIT */
 };
 
@@ -143,8 +143,8 @@ static int64_t set_times(struct task *t, const struct path *p, const struct time
     struct inode *i = p->dentry->inode;
     struct abi_timespec now = vfs_now(t->m);
     struct setattr sa = {.valid = SETATTR_ATIME | SETATTR_MTIME, .atime = now, .mtime = now};
-    bool both_now = !times->given || (times->ts[0].nsec == UTIME_NOW_NSEC &&
-                                      times->ts[1].nsec == UTIME_NOW_NSEC);
+    bool both_now = !times->given ||
+                    (times->ts[0].nsec == UTIME_NOW_NSEC && times->ts[1].nsec == UTIME_NOW_NSEC);
     int r = mount_want_write(t, p->mount);
     if (r) {
         return r;
@@ -252,7 +252,7 @@ struct sysret sys_utime(struct task *t, const struct sysargs *a)
     return utimes_at(t, AT_FDCWD, a->a[0], &times, 0);
 }
 
-/* --- size ------------------------------------------------------------------------------------------------- */
+/* --- size ------------------------------------------------------------------------------------- */
 
 struct sysret sys_truncate(struct task *t, const struct sysargs *a)
 {

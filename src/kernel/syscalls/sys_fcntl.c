@@ -13,7 +13,7 @@
 #include "kernel/vfs/special/pipe.h"
 #include "kernel/vfs/vfs_priv.h"
 
-#define SETFL_BITS (O_APPEND | FASYNC | O_DIRECT | O_NOATIME | O_NONBLOCK)
+#define SETFL_BITS    (O_APPEND | FASYNC | O_DIRECT | O_NOATIME | O_NONBLOCK)
 #define RLIMIT_NOFILE 7
 
 /* struct flock of x86-64. */
@@ -46,7 +46,7 @@ static int64_t set_flags(struct task *t, struct file *f, uint32_t flags)
     return 0;
 }
 
-/* --- record locks ------------------------------------------------------------------------------------------ */
+/* --- record locks ----------------------------------------------------------------------------- */
 
 /* flock_to_posix_lock() of fs/locks.c. */
 static int range_of(const struct file *f, const struct abi_flock *l, struct lock_request *r)
@@ -171,7 +171,7 @@ static struct sysret lock_command(struct task *t, struct file *f, uint32_t cmd, 
     }
 }
 
-/* --- owner of signals ---------------------------------------------------------------------------------------- */
+/* --- owner of signals ------------------------------------------------------------------------- */
 
 static int64_t set_owner_ex(struct task *t, struct file *f, uint64_t addr)
 {
@@ -210,10 +210,9 @@ static int64_t set_owner(struct task *t, struct file *f, int32_t who)
     return 0;
 }
 
-/* --- seals ------------------------------------------------------------------------------------------------------ */
+/* --- seals ------------------------------------------------------------------------------------ */
 
-#define SEAL_ALL                                                                                   \
-    (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
+#define SEAL_ALL (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
 
 /* Sealing is rare: every mapping of the universe is looked at. */
 static bool writable_mapping_exists(const struct machine *m, const struct inode *i)

@@ -30,7 +30,7 @@ struct sysret sys_dup(struct task *t, const struct sysargs *a)
 static int64_t dup_to(struct task *t, int old, int new, bool cloexec)
 {
     struct file *f = fd_file(t, old);
-    if (new < 0 || (uint64_t)new >= t->process->rlimits[RLIMIT_NOFILE].soft || new >= LIMIT_FDS) {
+    if (new < 0 || (uint64_t) new >= t->process->rlimits[RLIMIT_NOFILE].soft || new >= LIMIT_FDS) {
         return -EBADF;
     }
     if (!f) {
@@ -82,7 +82,7 @@ struct sysret sys_close_range(struct task *t, const struct sysargs *a)
     return sys_done(0);
 }
 
-/* --- flock ------------------------------------------------------------------------------------------------ */
+/* --- flock ------------------------------------------------------------------------------------ */
 
 #define FLOCK_SH 1
 #define FLOCK_EX 2
@@ -101,7 +101,9 @@ struct sysret sys_flock(struct task *t, const struct sysargs *a)
     }
     struct lock_request r = {
         .kind = LOCK_KIND_FLOCK,
-        .type = how == FLOCK_SH ? F_RDLCK : how == FLOCK_EX ? F_WRLCK : F_UNLCK,
+        .type = how == FLOCK_SH   ? F_RDLCK
+                : how == FLOCK_EX ? F_WRLCK
+                                  : F_UNLCK,
         .owner = f,
         .end = UINT64_MAX,
         .pid = t->process->pid,
@@ -121,7 +123,7 @@ struct sysret sys_flock(struct task *t, const struct sysargs *a)
     return sys_block();
 }
 
-/* --- ioctl -------------------------------------------------------------------------------------------------- */
+/* --- ioctl ------------------------------------------------------------------------------------ */
 
 static int64_t set_flag(struct task *t, struct file *f, uint64_t arg, uint32_t bit)
 {

@@ -58,8 +58,8 @@ struct sysret sys_inotify_add_watch(struct task *t, const struct sysargs *a)
         return sys_done(-EINVAL);
     }
     int64_t r = path_arg(t, a->a[1], 0, &path);
-    uint32_t lookup = (mask & IN_DONT_FOLLOW ? 0 : LOOKUP_FOLLOW) |
-                      (mask & IN_ONLYDIR ? LOOKUP_DIRECTORY : 0);
+    uint32_t lookup =
+        (mask & IN_DONT_FOLLOW ? 0 : LOOKUP_FOLLOW) | (mask & IN_ONLYDIR ? LOOKUP_DIRECTORY : 0);
     if (r >= 0) {
         r = vfs_lookup(t, AT_FDCWD, path, lookup, &p);
     }

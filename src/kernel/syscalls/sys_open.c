@@ -9,9 +9,9 @@
 #include "kernel/syscalls/handlers.h"
 #include "kernel/task/task.h"
 #include "kernel/trace/trace.h"
+#include "kernel/vfs/notify.h"
 #include "kernel/vfs/open.h"
 #include "kernel/vfs/path.h"
-#include "kernel/vfs/notify.h"
 #include "kernel/vfs/vfs.h"
 #include "kernel/vfs/vfs_priv.h"
 
@@ -164,7 +164,7 @@ struct sysret sys_close(struct task *t, const struct sysargs *a)
     return sys_done(fd_close(t, (int)a->a[0]));
 }
 
-/* --- access --------------------------------------------------------------------------------------------- */
+/* --- access ----------------------------------------------------------------------------------- */
 
 /* access(2) asks with the real ids; the old ones come back through `saved`. */
 static void use_real_ids(struct task *t, struct credentials *saved)
@@ -220,7 +220,7 @@ struct sysret sys_faccessat2(struct task *t, const struct sysargs *a)
     return sys_done(access_at(t, (int)a->a[0], a->a[1], (uint32_t)a->a[2], (uint32_t)a->a[3]));
 }
 
-/* --- working and root directory --------------------------------------------------------------------------- */
+/* --- working and root directory --------------------------------------------------------------- */
 
 /* Takes over the path. */
 static int64_t enter(struct task *t, struct path *p, bool as_root)
@@ -237,8 +237,8 @@ static int64_t enter(struct task *t, struct path *p, bool as_root)
         return r;
     }
     struct fs_context *fs = t->fs;
-    struct path old = as_root ? (struct path){fs->root_mount, fs->root}
-                              : (struct path){fs->cwd_mount, fs->cwd};
+    struct path old =
+        as_root ? (struct path){fs->root_mount, fs->root} : (struct path){fs->cwd_mount, fs->cwd};
     if (as_root) {
         fs->root_mount = p->mount;
         fs->root = p->dentry;

@@ -192,7 +192,7 @@ struct sysret sys_pwrite64(struct task *t, const struct sysargs *a)
     return simple(t, a, true, true);
 }
 
-/* --- vectors ------------------------------------------------------------------------------------------ */
+/* --- vectors ---------------------------------------------------------------------------------- */
 
 /* The guest's iovec array is read once a call; it stays in call.held. */
 static int load_vector(struct task *t, struct io *io, const struct sysargs *a)

@@ -148,7 +148,8 @@ static int64_t put_statx(struct task *t, uint64_t addr, const struct attr *a, ui
 struct sysret sys_statx(struct task *t, const struct sysargs *a)
 {
     uint32_t flags = (uint32_t)a->a[2], mask = (uint32_t)a->a[3];
-    const uint32_t known = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE;
+    const uint32_t known =
+        AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE;
     struct attr at;
     struct path p;
     if (mask & STATX__RESERVED || flags & ~known ||
@@ -164,7 +165,7 @@ struct sysret sys_statx(struct task *t, const struct sysargs *a)
     return sys_done(put_statx(t, a->a[4], &at, id));
 }
 
-/* --- readlink ------------------------------------------------------------------------------------------- */
+/* --- readlink --------------------------------------------------------------------------------- */
 
 static struct sysret readlink_at(struct task *t, int dirfd, uint64_t path_addr, uint64_t buf,
                                  int cap)
@@ -207,7 +208,7 @@ struct sysret sys_readlinkat(struct task *t, const struct sysargs *a)
     return readlink_at(t, (int)a->a[0], a->a[1], a->a[2], (int)a->a[3]);
 }
 
-/* --- getdents -------------------------------------------------------------------------------------------- */
+/* --- getdents --------------------------------------------------------------------------------- */
 
 static int64_t list(struct task *t, const struct sysargs *a)
 {
@@ -252,7 +253,7 @@ struct sysret sys_getdents(struct task *t, const struct sysargs *a)
     return sys_done(n);
 }
 
-/* --- statfs ----------------------------------------------------------------------------------------------- */
+/* --- statfs ----------------------------------------------------------------------------------- */
 
 #define ST_VALID    0x0020u
 #define ST_RELATIME 0x1000u

@@ -1,5 +1,5 @@
-/* fsync(2), sync(2), sync_file_range(2), posix_fadvise(2). What is durable changes when the modelled
- * disk is done, and the caller waits for that in virtual time. */
+/* fsync(2), sync(2), sync_file_range(2), posix_fadvise(2). What is durable changes when the
+ * modelled disk is done, and the caller waits for that in virtual time. */
 #include <linux/fadvise.h>
 #include <linux/fs.h>
 
@@ -89,11 +89,13 @@ struct sysret sys_sync_file_range(struct task *t, const struct sysargs *a)
     if (!f) {
         return sys_done(-EBADF);
     }
-    if (a->a[3] & ~(uint64_t)known || off < 0 || len < 0 || __builtin_add_overflow(off, len, &end)) {
+    if (a->a[3] & ~(uint64_t)known || off < 0 || len < 0 ||
+        __builtin_add_overflow(off, len, &end)) {
         return sys_done(-EINVAL);
     }
-    bool seekable = f->inode && (inode_is(f->inode, ABI_S_IFREG) || inode_is(f->inode, ABI_S_IFBLK) ||
-                                 inode_is(f->inode, ABI_S_IFDIR) || inode_is(f->inode, ABI_S_IFLNK));
+    bool seekable =
+        f->inode && (inode_is(f->inode, ABI_S_IFREG) || inode_is(f->inode, ABI_S_IFBLK) ||
+                     inode_is(f->inode, ABI_S_IFDIR) || inode_is(f->inode, ABI_S_IFLNK));
     return sys_done(seekable ? 0 : -ESPIPE);
 }
 

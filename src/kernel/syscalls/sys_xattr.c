@@ -175,7 +175,7 @@ static struct sysret list(struct task *t, const struct sysargs *a, enum by by)
     return sys_done(r);
 }
 
-static struct sysret delete(struct task *t, const struct sysargs *a, enum by by)
+static struct sysret delete (struct task *t, const struct sysargs *a, enum by by)
 {
     char name[XATTR_NAME_MAX + 1];
     struct path p;

@@ -1,5 +1,5 @@
-/* The chunks of a file: a radix tree of 64-way nodes over the chunk number, and the places of chunks
- * in the file-data store. */
+/* The chunks of a file: a radix tree of 64-way nodes over the chunk number, and the places of
+ * chunks in the file-data store. */
 #include "abi/layout.h"
 #include "base/str.h"
 #include "kernel/machine.h"

@@ -14,7 +14,7 @@ struct listed {
     uint64_t ino;
     uint32_t name; /* offset in names */
     uint16_t len;
-    uint8_t type;  /* DT_* */
+    uint8_t type; /* DT_* */
 };
 
 /* file->priv; entry 0 is ".", 1 "..", the rest as the file system gave them. */

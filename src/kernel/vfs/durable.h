@@ -1,6 +1,7 @@
 /* Directory operations that no sync has made durable yet, in the order they happened: what a power
  * loss may take away, as a prefix that stays. fsync of a directory makes its operations durable
- * (fsync(2): a file's own fsync does not cover its name); so does time, as ext4's commit interval. */
+ * (fsync(2): a file's own fsync does not cover its name); so does time, as ext4's commit interval.
+ */
 #ifndef EVERETT_KERNEL_VFS_DURABLE_H
 #define EVERETT_KERNEL_VFS_DURABLE_H
 

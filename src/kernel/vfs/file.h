@@ -27,7 +27,8 @@ struct file_ops {
     int64_t (*write)(struct task *t, struct file *f, struct uio *from, uint64_t *pos);
     /* Current readiness, ABI_POLL* bits. NULL: always ABI_POLLIN | ABI_POLLOUT. */
     uint32_t (*poll)(struct file *f);
-    int64_t (*ioctl)(struct task *t, struct file *f, uint32_t cmd, uint64_t arg); /* NULL: -ENOTTY */
+    int64_t (*ioctl)(struct task *t, struct file *f, uint32_t cmd,
+                     uint64_t arg); /* NULL: -ENOTTY */
     /* Directory: see vfs/readdir. NULL: -ENOTDIR. */
     int64_t (*getdents)(struct task *t, struct file *f, gaddr buf, uint64_t len);
     int64_t (*lseek)(struct task *t, struct file *f, int64_t off, int whence); /* NULL: -ESPIPE */
@@ -49,17 +50,17 @@ struct file {
     const struct file_ops *ops;
     struct machine *m;
     uint32_t refs;
-    uint32_t flags;      /* O_* without O_CLOEXEC and the creation flags */
+    uint32_t flags; /* O_* without O_CLOEXEC and the creation flags */
     uint64_t pos;
-    struct inode *inode; /* holds a reference; NULL for anonymous kinds without one */
+    struct inode *inode;   /* holds a reference; NULL for anonymous kinds without one */
     struct dentry *dentry; /* where it was opened, holds a reference; NULL for anonymous kinds */
     struct mount *mount;
-    struct waitq *wq;    /* readiness changes are announced here; NULL: always ready */
-    void *priv;          /* the kind's own state */
+    struct waitq *wq;             /* readiness changes are announced here; NULL: always ready */
+    void *priv;                   /* the kind's own state */
     struct list_head epoll_links; /* epoll registrations that watch it (vfs/epoll.c) */
-    abi_pid owner;       /* F_SETOWN: pid or -pgid; 0 none */
-    int owner_sig;       /* F_SETSIG */
-    uint64_t id;         /* creation order in the universe: the comparator wherever files order */
+    abi_pid owner;                /* F_SETOWN: pid or -pgid; 0 none */
+    int owner_sig;                /* F_SETSIG */
+    uint64_t id; /* creation order in the universe: the comparator wherever files order */
 };
 
 struct file *file_create(struct machine *m, const struct file_ops *ops, uint32_t flags);
@@ -69,14 +70,14 @@ void file_put(struct file *f); /* accepts NULL */
 /* May it be read or written by its open mode? (O_ACCMODE 3 is neither.) */
 static inline bool file_readable(const struct file *f)
 {
-    return !(f->flags & O_PATH) && ((f->flags & O_ACCMODE) == O_RDONLY ||
-                                    (f->flags & O_ACCMODE) == O_RDWR);
+    return !(f->flags & O_PATH) &&
+           ((f->flags & O_ACCMODE) == O_RDONLY || (f->flags & O_ACCMODE) == O_RDWR);
 }
 
 static inline bool file_writable(const struct file *f)
 {
-    return !(f->flags & O_PATH) && ((f->flags & O_ACCMODE) == O_WRONLY ||
-                                    (f->flags & O_ACCMODE) == O_RDWR);
+    return !(f->flags & O_PATH) &&
+           ((f->flags & O_ACCMODE) == O_WRONLY || (f->flags & O_ACCMODE) == O_RDWR);
 }
 
 static inline uint32_t file_poll(struct file *f)

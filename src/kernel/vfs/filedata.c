@@ -59,7 +59,7 @@ static unsigned char *store_page(const struct filedata *fd, const struct data_ch
     return fd->m->port->data_base + (c->first_page + i) * PAGE_SIZE;
 }
 
-/* --- record of what is not durable -------------------------------------------------------------- */
+/* --- record of what is not durable ------------------------------------------------------------ */
 
 static void dirty(struct filedata *fd)
 {
@@ -143,7 +143,7 @@ void filedata_for_unsynced(struct filedata *fd, void (*fn)(void *ctx, uint64_t p
     }
 }
 
-/* --- pages ---------------------------------------------------------------------------------------- */
+/* --- pages ------------------------------------------------------------------------------------ */
 
 /* Gives page i its contents in the store. False: disk full. */
 static bool materialise(struct filedata *fd, struct data_chunk *c, uint64_t index, uint32_t i)
@@ -259,7 +259,7 @@ int64_t filedata_write(struct filedata *fd, struct uio *from, uint64_t off, uint
     return done ? (int64_t)done : error;
 }
 
-/* --- shape ---------------------------------------------------------------------------------------- */
+/* --- shape ------------------------------------------------------------------------------------ */
 
 /* Pages dropped at once that are zeroed here rather than given back by the host. */
 #define DROP_BY_HAND_PAGES 16u

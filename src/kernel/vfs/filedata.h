@@ -1,5 +1,6 @@
-/* Contents of a regular file: pages of the universe's file-data store over an optional read-only base
- * in a pack. Pages never move while the file exists, so mappings, read and write see the same bytes.
+/* Contents of a regular file: pages of the universe's file-data store over an optional read-only
+ * base in a pack. Pages never move while the file exists, so mappings, read and write see the same
+ * bytes.
  *
  * What a power loss would find is kept apart: per page "written since the last fsync", and the size
  * as of then. The decision over that record (each unsynced page kept, lost or torn) is the fault
@@ -14,40 +15,41 @@ struct machine;
 struct superblock;
 struct uio;
 
-#define CHUNK_PAGES 256u
-#define CHUNK_WORDS (CHUNK_PAGES / 64)
+#define CHUNK_PAGES    256u
+#define CHUNK_WORDS    (CHUNK_PAGES / 64)
 #define CHUNK_NO_PLACE UINT64_MAX
 
 /* 1 MiB of a file. */
 struct data_chunk {
-    uint64_t first_page;             /* in the store; CHUNK_NO_PLACE until a page needs one */
-    uint64_t present[CHUNK_WORDS];   /* has contents in the store */
-    uint64_t mapped[CHUNK_WORDS];    /* may be written through a shared mapping */
-    uint64_t reserved[CHUNK_WORDS];  /* counts as allocated: present, or fallocate */
-    uint64_t unsynced[CHUNK_WORDS];  /* written since the last fsync */
+    uint64_t first_page;            /* in the store; CHUNK_NO_PLACE until a page needs one */
+    uint64_t present[CHUNK_WORDS];  /* has contents in the store */
+    uint64_t mapped[CHUNK_WORDS];   /* may be written through a shared mapping */
+    uint64_t reserved[CHUNK_WORDS]; /* counts as allocated: present, or fallocate */
+    uint64_t unsynced[CHUNK_WORDS]; /* written since the last fsync */
 };
 
 struct filedata {
     struct machine *m;
-    struct inode *inode;     /* owner */
-    struct superblock *sb;   /* accounts for the pages */
+    struct inode *inode;       /* owner */
+    struct superblock *sb;     /* accounts for the pages */
     const unsigned char *base; /* pack contents, zero-padded to a page; NULL: none */
-    uint32_t base_file;      /* index in plan->files */
-    uint64_t base_offset;    /* of its first byte there */
-    uint64_t base_pages;     /* pages below this that are not present read from the base */
-    void *root;              /* radix tree: chunk number -> struct data_chunk */
-    uint32_t height;         /* 0: empty */
+    uint32_t base_file;        /* index in plan->files */
+    uint64_t base_offset;      /* of its first byte there */
+    uint64_t base_pages;       /* pages below this that are not present read from the base */
+    void *root;                /* radix tree: chunk number -> struct data_chunk */
+    uint32_t height;           /* 0: empty */
     uint64_t reserved_pages;
     uint32_t shared_maps;
-    uint32_t seals;          /* F_SEAL_* of memfds */
-    bool opened_for_write;   /* once: read-only shared mappings then need a place in the store */
-    bool unsynced_meta;      /* size or attributes changed since the last fsync */
+    uint32_t seals;        /* F_SEAL_* of memfds */
+    bool opened_for_write; /* once: read-only shared mappings then need a place in the store */
+    bool unsynced_meta;    /* size or attributes changed since the last fsync */
     uint64_t synced_size;
     uint64_t unsynced_pages;
     struct list_head dirty_link; /* vfs->dirty while anything is unsynced */
 };
 
-/* An empty file, or one whose contents start as `base_pages` pages at `base`. Owned by the inode. */
+/* An empty file, or one whose contents start as `base_pages` pages at `base`. Owned by the inode.
+ */
 struct filedata *filedata_create(struct machine *m, struct inode *inode);
 void filedata_set_base(struct filedata *fd, const unsigned char *base, uint32_t file,
                        uint64_t offset, uint64_t pages);
@@ -55,7 +57,8 @@ void filedata_destroy(struct filedata *fd); /* accepts NULL */
 
 /* Moves bytes at `off`; the caller has clipped to the size. Count or -EFAULT. */
 int64_t filedata_read(struct filedata *fd, struct uio *to, uint64_t off, uint64_t len);
-/* Writes and extends inode->size. Count (short at a bad address or a full disk), -EFAULT, -ENOSPC. */
+/* Writes and extends inode->size. Count (short at a bad address or a full disk), -EFAULT, -ENOSPC.
+ */
 int64_t filedata_write(struct filedata *fd, struct uio *from, uint64_t off, uint64_t len);
 /* Kernel's view of the page, which is given a place and contents first. NULL: disk full. */
 unsigned char *filedata_page(struct filedata *fd, uint64_t pgoff);
@@ -73,7 +76,7 @@ int filedata_reserve(struct filedata *fd, uint64_t off, uint64_t len);
 uint64_t filedata_seek(struct filedata *fd, uint64_t off, bool data);
 uint64_t filedata_blocks(const struct filedata *fd); /* of 512 bytes */
 
-/* --- durability --------------------------------------------------------------------------------- */
+/* --- durability ------------------------------------------------------------------------------- */
 
 /* Everything written so far is durable. */
 void filedata_sync(struct filedata *fd);
@@ -82,7 +85,7 @@ void filedata_meta_changed(struct filedata *fd);
 /* The record for a power loss: calls fn for every page written since the last sync, ascending. */
 void filedata_for_unsynced(struct filedata *fd, void (*fn)(void *ctx, uint64_t pgoff), void *ctx);
 
-/* --- chunk tree (chunk_tree.c) ------------------------------------------------------------------ */
+/* --- chunk tree (chunk_tree.c) ---------------------------------------------------------------- */
 
 struct data_chunk *chunk_find(const struct filedata *fd, uint64_t index); /* NULL: none */
 struct data_chunk *chunk_make(struct filedata *fd, uint64_t index);

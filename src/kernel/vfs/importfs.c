@@ -28,7 +28,7 @@ struct import_node {
     int list_error, load_error;
     struct import_entry *entries; /* by name */
     uint32_t entry_count, entry_cap;
-    uint64_t page;                /* contents, in pages of the data file */
+    uint64_t page; /* contents, in pages of the data file */
     struct pack_patch *patches;
     uint32_t patch_count;
 };
@@ -37,7 +37,7 @@ struct importfs {
     struct machine *m;
     const struct plan_file *data; /* where contents arrive; NULL: no such file in the plan */
     uint32_t data_index;
-    struct import_node **nodes;   /* by number: they are dense */
+    struct import_node **nodes; /* by number: they are dense */
     uint32_t node_cap;
     struct import_request req;
     struct import_response resp;

@@ -6,8 +6,8 @@
 struct pack;
 struct superblock;
 
-/* Makes the host's root the lower layer of a fresh memfs. `p` is the plan's image without index: its
- * first data file receives imported contents. */
+/* Makes the host's root the lower layer of a fresh memfs. `p` is the plan's image without index:
+ * its first data file receives imported contents. */
 void importfs_attach(struct superblock *sb, const struct pack *p);
 
 #endif

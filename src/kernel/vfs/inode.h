@@ -42,8 +42,9 @@ struct setattr {
 typedef bool (*dir_emit_fn)(void *ctx, const char *name, uint32_t len, uint64_t ino, uint32_t type,
                             uint64_t next);
 
-/* What a file system does for an inode. `t` is NULL where the kernel itself acts, as root. Members may be NULL; Linux's errno for that is in the
- * comment. Names are bytes with a length, never "." or "..". Permission checks are the caller's. */
+/* What a file system does for an inode. `t` is NULL where the kernel itself acts, as root. Members
+ * may be NULL; Linux's errno for that is in the comment. Names are bytes with a length, never "."
+ * or "..". Permission checks are the caller's. */
 struct inode_ops {
     /* Directories. lookup returns a counted inode in *out or -ENOENT. */
     int (*lookup)(struct inode *dir, const char *name, uint32_t len, struct inode **out);
@@ -60,10 +61,11 @@ struct inode_ops {
     int (*rmdir)(struct task *t, struct inode *dir, const char *name, uint32_t len);
     int (*rename)(struct task *t, struct inode *old_dir, const char *old_name, uint32_t old_len,
                   struct inode *new_dir, const char *new_name, uint32_t new_len, uint32_t flags);
-    /* Entries from position `pos` on in the file system's stable order; 0 or -errno. Positions 0 and
-     * 1 are "." and ".." and are emitted by the caller; file systems start at 2. */
+    /* Entries from position `pos` on in the file system's stable order; 0 or -errno. Positions 0
+     * and 1 are "." and ".." and are emitted by the caller; file systems start at 2. */
     int (*readdir)(struct inode *dir, uint64_t pos, dir_emit_fn emit, void *ctx);
-    /* Links. Returns the length written (<= cap), not terminated. `t` is who follows: /proc/self. */
+    /* Links. Returns the length written (<= cap), not terminated. `t` is who follows: /proc/self.
+     */
     int64_t (*readlink)(struct task *t, struct inode *inode, char *buf, uint64_t cap);
     /* Links that jump to an open file (/proc/PID/fd/N, exe): gives counted objects instead of text.
      * NULL: follow the text. */
@@ -71,7 +73,8 @@ struct inode_ops {
                 struct file **file);
     /* All types. NULL getattr: from the inode's own fields. */
     int (*getattr)(struct task *t, struct inode *inode, struct attr *out);
-    int (*setattr)(struct task *t, struct inode *inode, const struct setattr *sa); /* NULL: -EROFS */
+    int (*setattr)(struct task *t, struct inode *inode,
+                   const struct setattr *sa); /* NULL: -EROFS */
     /* Fills in f->ops, priv, wq for an opened inode. NULL: the generic choice by file type. An open
      * that must wait registers what for and returns -ERESTARTSYS. */
     int (*open)(struct task *t, struct inode *inode, struct file *f);
@@ -86,17 +89,17 @@ struct inode_ops {
 
 struct superblock {
     struct machine *m;
-    const char *type; /* "overlay", "tmpfs", "proc", ... as in /proc/mounts */
-    uint32_t dev_minor; /* st_dev is 0:minor, given in order of creation */
-    uint64_t magic;     /* statfs f_type */
+    const char *type;               /* "overlay", "tmpfs", "proc", ... as in /proc/mounts */
+    uint32_t dev_minor;             /* st_dev is 0:minor, given in order of creation */
+    uint64_t magic;                 /* statfs f_type */
     uint64_t size_limit, size_used; /* bytes; limit 0 = none */
-    bool no_dcache;     /* entries change by themselves (proc): look up every time */
-    bool durable;       /* survives the machine: what is not synced is recorded (vfs/durable.h) */
-    bool relatime;      /* reading updates atime by Linux's relatime rule */
-    uint32_t refs;      /* inodes and mounts */
+    bool no_dcache;                 /* entries change by themselves (proc): look up every time */
+    bool durable;        /* survives the machine: what is not synced is recorded (vfs/durable.h) */
+    bool relatime;       /* reading updates atime by Linux's relatime rule */
+    uint32_t refs;       /* inodes and mounts */
     struct dentry *root; /* shared by every mount of it; holds a reference; see superblock_root */
-    struct node *sdk_node; /* its *.jsonl files are SDK input of this node */
-    uint32_t block_bytes;  /* st_blksize and statfs f_bsize; 0 = 4096 */
+    struct node *sdk_node;                  /* its *.jsonl files are SDK input of this node */
+    uint32_t block_bytes;                   /* st_blksize and statfs f_bsize; 0 = 4096 */
     void (*release)(struct superblock *sb); /* the last reference is gone; frees priv */
     void *priv;
 };
@@ -110,13 +113,13 @@ struct inode {
     uint64_t size;
     uint32_t rdev_major, rdev_minor;
     struct abi_timespec atime, mtime, ctime, btime;
-    struct list_head locks;  /* flock and record locks, owned by vfs/locks.c */
+    struct list_head locks; /* flock and record locks, owned by vfs/locks.c */
     struct waitq lock_wait;
-    struct filedata *data;   /* regular files with contents in the data store */
-    void *pipe;              /* FIFO state, owned by vfs/pipe.c */
-    void *socket;            /* bound AF_UNIX socket, owned by net */
-    void *watches;           /* inotify */
-    void *priv;              /* the file system's */
+    struct filedata *data; /* regular files with contents in the data store */
+    void *pipe;            /* FIFO state, owned by vfs/pipe.c */
+    void *socket;          /* bound AF_UNIX socket, owned by net */
+    void *watches;         /* inotify */
+    void *priv;            /* the file system's */
 };
 
 struct inode *inode_get(struct inode *i);
@@ -131,8 +134,8 @@ struct dentry {
     struct inode *inode;   /* holds a reference */
     char *name;
     uint32_t name_len;
-    bool unlinked;         /* its name is gone; never in the hash */
-    bool linkable;         /* O_TMPFILE: may get its first name by link(2) */
+    bool unlinked; /* its name is gone; never in the hash */
+    bool linkable; /* O_TMPFILE: may get its first name by link(2) */
     bool hashed;
     struct list_head lru;
     struct dentry *hash_next;
@@ -145,11 +148,11 @@ struct mount {
     struct dentry *mountpoint; /* in the parent mount */
     struct list_head children; /* struct mount sibling, in mount order */
     struct list_head sibling;
-    uint32_t flags;            /* MS_RDONLY, MS_NOSUID, MS_NOEXEC, ... */
+    uint32_t flags; /* MS_RDONLY, MS_NOSUID, MS_NOEXEC, ... */
     uint32_t id;
     char *source;
     uint32_t refs;
-    bool owns_sb;              /* the file system goes with the mount (tmpfs, proc, ...) */
+    bool owns_sb; /* the file system goes with the mount (tmpfs, proc, ...) */
 };
 
 /* A place in the tree; both hold references while the path is held. */

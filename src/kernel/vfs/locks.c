@@ -132,7 +132,7 @@ int lock_set(struct machine *m, struct inode *i, const struct lock_request *r)
     return 0;
 }
 
-/* --- deadlock detection: which POSIX owner waits for which lock ------------------------------------ */
+/* --- deadlock detection: which POSIX owner waits for which lock ------------------------------- */
 
 /* A blocked F_SETLKW keeps (inode, range, type) in its task's call state; see sys_fcntl. */
 #define SCRATCH_INODE 0
@@ -193,7 +193,7 @@ void lock_wait(struct task *t, struct inode *i, const struct lock_request *r)
     task_wait_on(t, &i->lock_wait, 0);
 }
 
-/* --- release ---------------------------------------------------------------------------------------- */
+/* --- release ---------------------------------------------------------------------------------- */
 
 static void release(struct inode *i, const void *owner, bool posix)
 {

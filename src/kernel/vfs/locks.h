@@ -3,8 +3,8 @@
 #ifndef EVERETT_KERNEL_VFS_LOCKS_H
 #define EVERETT_KERNEL_VFS_LOCKS_H
 
-#include "base/base.h"
 #include "abi/linux.h"
+#include "base/base.h"
 
 struct fd_table;
 struct file;
@@ -42,6 +42,7 @@ void locks_release_posix(struct inode *i, const struct fd_table *owner);
 void locks_release_file(struct file *f); /* flock and OFD */
 
 /* For /proc/locks and fdinfo: in order of age. */
-void locks_for_each(struct inode *i, void (*fn)(void *ctx, const struct lock_request *l), void *ctx);
+void locks_for_each(struct inode *i, void (*fn)(void *ctx, const struct lock_request *l),
+                    void *ctx);
 
 #endif

@@ -11,7 +11,7 @@ struct machine;
 struct mem_entry {
     struct inode *inode; /* counted; NULL: whiteout */
     uint32_t len;
-    bool hides;          /* the lower layer has this name too: kept as a whiteout when removed */
+    bool hides;  /* the lower layer has this name too: kept as a whiteout when removed */
     char name[]; /* not terminated */
 };
 
@@ -26,7 +26,7 @@ struct memdir_block {
 struct memdir {
     struct memdir_block **blocks;
     uint32_t block_count, block_cap;
-    uint32_t entries;   /* whiteouts included */
+    uint32_t entries; /* whiteouts included */
     uint32_t whiteouts;
 };
 
@@ -36,8 +36,8 @@ struct memdir_pos {
 };
 
 struct mem_entry *memdir_find(const struct memdir *d, const char *name, uint32_t len);
-/* Adds or replaces; takes over the inode reference (NULL: whiteout). A new entry hides nothing until
- * the caller says so. */
+/* Adds or replaces; takes over the inode reference (NULL: whiteout). A new entry hides nothing
+ * until the caller says so. */
 struct mem_entry *memdir_set(struct machine *m, struct memdir *d, const char *name, uint32_t len,
                              struct inode *inode);
 /* Removes the entry if there is one. */

@@ -11,7 +11,7 @@
 
 #define DIR_BYTES 4096u
 
-/* --- table of inodes that come from the lower layer ------------------------------------------------ */
+/* --- table of inodes that come from the lower layer ------------------------------------------- */
 
 static struct memfs_inode **bucket(struct memfs *fs, uint64_t lower)
 {
@@ -61,7 +61,7 @@ static struct memfs_inode *table_find(struct memfs *fs, uint64_t lower)
     return mi;
 }
 
-/* --- inodes ------------------------------------------------------------------------------------------ */
+/* --- inodes ----------------------------------------------------------------------------------- */
 
 struct memfs_inode *memfs_new_inode(struct superblock *sb, uint32_t mode, uint64_t ino)
 {
@@ -256,7 +256,7 @@ int64_t memfs_readlink(struct task *t, struct inode *i, char *buf, uint64_t cap)
     return (int64_t)n;
 }
 
-/* --- file systems ------------------------------------------------------------------------------------ */
+/* --- file systems ----------------------------------------------------------------------------- */
 
 static void release(struct superblock *sb)
 {
@@ -323,4 +323,3 @@ void memfs_kill(struct superblock *sb)
     }
     superblock_put(sb);
 }
-

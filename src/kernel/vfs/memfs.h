@@ -24,7 +24,7 @@ struct lower_inode {
 };
 
 struct lower_dirent {
-    const char *name; /* not terminated; valid until the next call */
+    const char *name;   /* not terminated; valid until the next call */
     uint32_t len, type; /* type: S_IFMT bits */
     uint64_t ino;
 };
@@ -52,24 +52,24 @@ struct mem_xattr {
 };
 
 struct memfs_inode {
-    struct inode inode;       /* first: freed through it */
-    uint64_t lower;           /* its number in the lower layer, 0: none */
-    bool pinned;              /* differs from the lower layer: the file system holds a reference */
-    bool opaque;              /* directory: the lower one no longer shows through */
-    bool own_xattrs;          /* xattrs below replace those of the lower layer */
+    struct inode inode; /* first: freed through it */
+    uint64_t lower;     /* its number in the lower layer, 0: none */
+    bool pinned;        /* differs from the lower layer: the file system holds a reference */
+    bool opaque;        /* directory: the lower one no longer shows through */
+    bool own_xattrs;    /* xattrs below replace those of the lower layer */
     struct memfs_inode *hash_next;
-    struct list_head link;    /* memfs->inodes */
+    struct list_head link; /* memfs->inodes */
     struct memdir dir;
-    char *target;             /* symbolic link */
-    struct list_head xattrs;  /* struct mem_xattr */
+    char *target;            /* symbolic link */
+    struct list_head xattrs; /* struct mem_xattr */
 };
 
 struct memfs {
     const struct lower_ops *lower; /* NULL: none */
     void *lower_data;              /* borrowed: lives as long as the machine */
     uint64_t next_ino;
-    struct list_head inodes;       /* every live struct memfs_inode */
-    struct memfs_inode **table;    /* by lower number */
+    struct list_head inodes;    /* every live struct memfs_inode */
+    struct memfs_inode **table; /* by lower number */
     uint32_t mask, count;
 };
 
@@ -83,7 +83,7 @@ void memfs_set_lower(struct superblock *sb, const struct lower_ops *ops, void *d
 /* Unmounted for good: frees everything no open file holds, then puts the caller's reference. */
 void memfs_kill(struct superblock *sb);
 
-/* --- shared by memfs*.c --- */
+/* --- shared by memfs*.c ----------------------------------------------------------------------- */
 
 static inline struct memfs_inode *memfs_of(struct inode *i)
 {

@@ -106,7 +106,8 @@ static struct memfs_inode *make(struct task *t, struct memfs_inode *dir, uint32_
 }
 
 static int memfs_make_node(struct task *t, struct inode *d, const char *name, uint32_t len,
-                        uint32_t mode, uint32_t rdev_major, uint32_t rdev_minor, struct inode **out)
+                           uint32_t mode, uint32_t rdev_major, uint32_t rdev_minor,
+                           struct inode **out)
 {
     struct memfs_inode *dir = memfs_of(d), *mi = make(t, dir, mode);
     mi->inode.rdev_major = rdev_major;
@@ -260,7 +261,7 @@ static int memfs_rename(struct task *t, struct inode *old_dir, const char *old_n
     return r;
 }
 
-/* --- listing: the two sorted lists merged; a name of ours hides the same name below ---------------- */
+/* --- listing: the two sorted lists merged; a name of ours hides the same name below ----------- */
 
 struct merge {
     struct memfs_inode *dir;
@@ -273,8 +274,8 @@ struct merge {
 static void load_lower(struct merge *g)
 {
     const struct memfs *fs = memfs_sb(g->dir->inode.sb);
-    g->has_lower = sees_lower(g->dir) &&
-                   fs->lower->dirent(fs->lower_data, g->dir->lower, g->lower, &g->low);
+    g->has_lower =
+        sees_lower(g->dir) && fs->lower->dirent(fs->lower_data, g->dir->lower, g->lower, &g->low);
 }
 
 /* The next name that shows. False at the end. */
@@ -297,8 +298,8 @@ static bool merge_next(struct merge *g, struct lower_dirent *out)
             load_lower(g);
         }
         if (e->inode) {
-            *out = (struct lower_dirent){e->name, e->len, e->inode->mode & ABI_S_IFMT,
-                                         e->inode->ino};
+            *out =
+                (struct lower_dirent){e->name, e->len, e->inode->mode & ABI_S_IFMT, e->inode->ino};
             return true;
         }
     }

@@ -94,7 +94,7 @@ struct mount *mount_covering(struct mount *m, const struct dentry *d)
     return found;
 }
 
-/* --- names of places ---------------------------------------------------------------------------------- */
+/* --- names of places -------------------------------------------------------------------------- */
 
 struct backwards {
     char *buf;

@@ -94,7 +94,7 @@ int vfs_node_write_file(struct node *n, const char *path, const void *data, size
     return w < 0 ? (int)w : (uint64_t)w == len ? 0 : -ENOSPC;
 }
 
-/* --- listing ------------------------------------------------------------------------------------------------ */
+/* --- listing ---------------------------------------------------------------------------------- */
 
 struct name {
     struct name *next;

@@ -13,7 +13,7 @@
 #include "kernel/vfs/vfs_priv.h"
 
 #define SHM_DEFAULT_BYTES (64ull << 20) /* docker run --shm-size */
-#define MOUNT_FLAGS (MS_NOSUID | MS_NODEV)
+#define MOUNT_FLAGS       (MS_NOSUID | MS_NODEV)
 
 struct up {
     struct node *n;
@@ -77,7 +77,7 @@ static int mount_special(const struct up *u, const char *target,
     return mount_own(u, target, sb, flags, source);
 }
 
-/* --- mounts of the plan ------------------------------------------------------------------------------------ */
+/* --- mounts of the plan ----------------------------------------------------------------------- */
 
 static struct superblock *disk_create(struct machine *m)
 {
@@ -193,7 +193,7 @@ static int mount_plan(const struct up *u, const struct plan_mount *pm, uint32_t 
     }
 }
 
-/* --- the node ------------------------------------------------------------------------------------------------ */
+/* --- the node --------------------------------------------------------------------------------- */
 
 static int mount_defaults(const struct up *u)
 {

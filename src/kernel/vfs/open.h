@@ -13,7 +13,8 @@ struct open_how_args {
     uint32_t resolve; /* RESOLVE_* */
 };
 
-/* A file the caller owns in *out; 0, -errno, or -ERESTARTSYS when the call must sleep first (FIFO). */
+/* A file the caller owns in *out; 0, -errno, or -ERESTARTSYS when the call must sleep first (FIFO).
+ */
 int vfs_open_resolve(struct task *t, int dirfd, const char *path, const struct open_how_args *how,
                      struct file **out);
 

@@ -129,7 +129,7 @@ static const struct lower_ops pack_lower = {
     .patches = pack_patches,
 };
 
-/* --- opening: a damaged index must fail here, by name, not as a wild read later --------------------- */
+/* --- opening: a damaged index must fail here, by name, not as a wild read later --------------- */
 
 static bool table_fits(const struct pack_header *h, uint64_t off, uint64_t count, uint64_t size)
 {

@@ -1,4 +1,5 @@
-/* Path walk (path_resolution(7), symlink(7), openat2(2)). Internal to the vfs and the file calls. */
+/* Path walk (path_resolution(7), symlink(7), openat2(2)). Internal to the vfs and the file calls.
+ */
 #ifndef EVERETT_KERNEL_VFS_PATH_H
 #define EVERETT_KERNEL_VFS_PATH_H
 
@@ -8,11 +9,11 @@
 struct node;
 
 enum walk_last {
-    WALK_NAME,   /* an ordinary last component */
-    WALK_ROOT,   /* the path was only slashes */
+    WALK_NAME, /* an ordinary last component */
+    WALK_ROOT, /* the path was only slashes */
     WALK_DOT,
     WALK_DOTDOT,
-    WALK_SELF,   /* empty path with LOOKUP_EMPTY, or a jump: `at` is the object itself */
+    WALK_SELF, /* empty path with LOOKUP_EMPTY, or a jump: `at` is the object itself */
 };
 
 #define WALK_EMPTY 0x1000u /* AT_EMPTY_PATH; above openat2's RESOLVE_* bits */
@@ -20,23 +21,23 @@ enum walk_last {
 /* Everything a walk holds; walk_fini releases it whatever happened. */
 struct walk {
     struct machine *m;
-    struct task *t;         /* NULL: the kernel itself, everything allowed */
+    struct task *t; /* NULL: the kernel itself, everything allowed */
     struct path root, start;
-    struct path at;         /* counted: parent of the last component, or the result */
+    struct path at; /* counted: parent of the last component, or the result */
     const char *rest;
-    const char *last;       /* not terminated */
+    const char *last; /* not terminated */
     uint32_t last_len;
     enum walk_last kind;
-    bool trailing;          /* a slash follows the last component */
+    bool trailing; /* a slash follows the last component */
     bool has_root;
-    uint32_t flags;         /* RESOLVE_* | WALK_EMPTY */
+    uint32_t flags; /* RESOLVE_* | WALK_EMPTY */
     uint32_t links;
     uint32_t depth;
     struct {
         char *text;         /* kalloc'ed link target being walked */
         const char *resume; /* what follows it */
     } stack[LIMIT_SYMLINKS];
-    char *last_text;        /* target of a link in last position */
+    char *last_text; /* target of a link in last position */
 };
 
 /* Starts at the root, the working directory, or dirfd; path must stay valid until walk_fini.

@@ -223,7 +223,8 @@ int tree_make_nameless(struct task *t, const struct path *dir, uint32_t mode, bo
 }
 
 /* The victim may go from the directory (may_delete of fs/namei.c). */
-int tree_may_delete(struct task *t, const struct inode *dir, const struct inode *victim, bool is_dir)
+int tree_may_delete(struct task *t, const struct inode *dir, const struct inode *victim,
+                    bool is_dir)
 {
     int r = inode_permission(t, dir, MAY_WRITE | MAY_EXEC);
     if (r) {

@@ -42,7 +42,7 @@ void vfs_boot(struct machine *m)
     }
 }
 
-/* --- fs context ------------------------------------------------------------------------------------------ */
+/* --- fs context ------------------------------------------------------------------------------- */
 
 struct fs_context *fs_context_create(struct node *n, const char *cwd, uint32_t umask)
 {

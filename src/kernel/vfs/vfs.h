@@ -30,8 +30,8 @@ int vfs_lookup(struct task *t, int dirfd, const char *path, uint32_t flags, stru
 /* open(2) without the descriptor. Returns a file the caller owns in *out. */
 int vfs_open(struct task *t, int dirfd, const char *path, uint32_t flags, uint32_t mode,
              struct file **out);
-/* Opens what a walk found, permission having been checked (execve). 0 or -errno. Regular files never
- * sleep here. */
+/* Opens what a walk found, permission having been checked (execve). 0 or -errno. Regular files
+ * never sleep here. */
 int file_open_path(struct task *t, const struct path *p, uint32_t flags, struct file **out);
 /* 0 if `t` may access it with the given bits (4 read, 2 write, 1 execute), -EACCES, -EROFS. */
 int vfs_permission(struct task *t, const struct path *p, uint32_t bits);
@@ -64,8 +64,8 @@ struct inode *inode_create(struct superblock *sb, const struct inode_ops *ops, u
  * /proc/PID/fd shows, e.g. "pipe" -> "pipe:[INO]", "[eventfd]" -> "anon_inode:[eventfd]". */
 struct inode *anon_inode_create(struct machine *m, const char *kind, uint32_t mode);
 
-/* Mountable small file systems; each returns a superblock whose root inode has number 1. Provided by
- * vfs/proc, vfs/sys, vfs/dev. */
+/* Mountable small file systems; each returns a superblock whose root inode has number 1. Provided
+ * by vfs/proc, vfs/sys, vfs/dev. */
 struct superblock *procfs_create(struct node *n, struct inode **root);
 struct superblock *sysfs_create(struct node *n, struct inode **root);
 struct superblock *devfs_create(struct node *n, struct inode **root);

@@ -1,5 +1,5 @@
-/* The vfs core's root object and what its files share with each other. Nobody outside kernel/vfs and
- * the file calls includes this. */
+/* The vfs core's root object and what its files share with each other. Nobody outside kernel/vfs
+ * and the file calls includes this. */
 #ifndef EVERETT_KERNEL_VFS_VFS_PRIV_H
 #define EVERETT_KERNEL_VFS_VFS_PRIV_H
 
@@ -12,7 +12,7 @@ struct pack_inode;
 struct plan_image;
 
 /* Cached names without users beyond this many are dropped, least recently used first. */
-#define DCACHE_UNUSED_MAX 16384u
+#define DCACHE_UNUSED_MAX 4096u
 /* What the modelled disk of a container, and each volume, can hold. */
 #define DISK_BYTES (64ull << 30)
 /* fsync and O_SYNC: virtual time for the flush itself and for each dirty MiB. */
@@ -52,26 +52,26 @@ struct pack {
 struct vfs {
     struct dcache dcache;
     struct data_store store;
-    struct pack *packs;               /* by plan image */
-    struct superblock **volumes;      /* by plan volume; NULL until first mounted; counted */
-    struct superblock **binds;        /* by plan image: PLAN_MOUNT_PACK; counted */
-    struct superblock **uppers;       /* by node: root file system, kept over restarts; counted */
-    struct superblock ***kept;        /* by node and plan mount: private ones kept likewise */
-    struct superblock *anon;          /* pipes, sockets: never mounted in a tree */
-    struct superblock *shmem;         /* memfds and shared anonymous memory, likewise */
+    struct pack *packs;          /* by plan image */
+    struct superblock **volumes; /* by plan volume; NULL until first mounted; counted */
+    struct superblock **binds;   /* by plan image: PLAN_MOUNT_PACK; counted */
+    struct superblock **uppers;  /* by node: root file system, kept over restarts; counted */
+    struct superblock ***kept;   /* by node and plan mount: private ones kept likewise */
+    struct superblock *anon;     /* pipes, sockets: never mounted in a tree */
+    struct superblock *shmem;    /* memfds and shared anonymous memory, likewise */
     struct mount *anon_mount;
-    struct inode *anon_plain;         /* stands for files that have no inode */
-    struct list_head dirty;           /* struct filedata dirty_link, in order of getting dirty */
-    struct list_head dir_ops;         /* struct dir_op, oldest first */
+    struct inode *anon_plain; /* stands for files that have no inode */
+    struct list_head dirty;   /* struct filedata dirty_link, in order of getting dirty */
+    struct list_head dir_ops; /* struct dir_op, oldest first */
     uint32_t dir_op_count;
     uint64_t next_dir_op;
     uint32_t next_minor, next_mount_id;
-    uint32_t next_cookie;             /* inotify rename cookies */
+    uint32_t next_cookie; /* inotify rename cookies */
     /* Path texts of the call in progress: handlers never sleep half-way, so one set serves all. */
     char path_a[4096], path_b[4096];
 };
 
-/* --- inodes (inode.c) --------------------------------------------------------------------------- */
+/* --- inodes (inode.c) ------------------------------------------------------------------------- */
 
 struct abi_timespec vfs_now(const struct machine *m);
 /* For file systems that embed the inode at the start of their own object. Takes a superblock
@@ -89,7 +89,7 @@ static inline bool inode_is(const struct inode *i, uint32_t type)
     return (i->mode & ABI_S_IFMT) == type;
 }
 
-/* --- permissions (perm.c) ----------------------------------------------------------------------- */
+/* --- permissions (perm.c) --------------------------------------------------------------------- */
 
 /* t NULL is the kernel: everything is allowed. */
 int inode_permission(struct task *t, const struct inode *i, uint32_t may);
@@ -99,7 +99,7 @@ bool inode_owner_or_capable(struct task *t, const struct inode *i);
 bool task_in_group(const struct task *t, uint32_t gid);
 bool vfs_capable(const struct task *t, unsigned cap); /* true for the kernel */
 
-/* --- dentries (dcache.c) ------------------------------------------------------------------------ */
+/* --- dentries (dcache.c) ---------------------------------------------------------------------- */
 
 void dcache_init(struct machine *m);
 struct dentry *dentry_get(struct dentry *d);
@@ -121,7 +121,7 @@ void dentry_exchange(struct dentry *a, struct dentry *b);
 void dcache_purge(struct superblock *sb);
 bool dentry_is_below(const struct dentry *d, const struct dentry *ancestor);
 
-/* --- files (file.c, open.c) --------------------------------------------------------------------- */
+/* --- files (file.c, open.c) ------------------------------------------------------------------- */
 
 extern const struct file_ops regular_file_ops, directory_file_ops, path_file_ops;
 /* The place a descriptor names, for fd-relative calls on anything: counted. */
@@ -131,7 +131,7 @@ int file_open_by_type(struct task *t, struct inode *i, struct file *f);
 /* Time the modelled disk needs to make these pages durable. */
 uint64_t sync_cost_ns(uint64_t pages);
 
-/* --- mounts (mount.c) --------------------------------------------------------------------------- */
+/* --- mounts (mount.c) ------------------------------------------------------------------------- */
 
 struct mount *mount_create(struct machine *m, struct superblock *sb, struct dentry *root,
                            uint32_t flags, const char *source);
@@ -145,7 +145,7 @@ void mount_tear_down(struct mount *m);
 struct mount *mount_covering(struct mount *m, const struct dentry *d);
 void path_set(struct path *dst, struct mount *m, struct dentry *d); /* takes new references */
 
-/* --- file systems ------------------------------------------------------------------------------- */
+/* --- file systems ----------------------------------------------------------------------------- */
 
 /* Each returns a counted superblock with its root dentry. */
 struct superblock *tmpfs_create(struct machine *m, const char *type, uint32_t mode,

@@ -1,5 +1,5 @@
-/* A machine in ordinary memory for unit tests of the kernel: one node, one process (pid 1, root, all
- * capabilities), one task, guest memory at an address guests may use, and a port that records.
+/* A machine in ordinary memory for unit tests of the kernel: one node, one process (pid 1, root,
+ * all capabilities), one task, guest memory at an address guests may use, and a port that records.
  *
  * The kernel's allocator, waiting, tracing and timers are supplied as weak stand-ins over libc (so
  * that address sanitizer sees every block); a test that links the real source gets the real one.
@@ -37,7 +37,7 @@ struct fake_machine {
     uint64_t guest_used;
     struct fake_event *events, **events_tail;
     uint32_t event_count;
-    uint32_t sigpipes;    /* SIGPIPE and other signals that reached the weak signal functions */
+    uint32_t sigpipes; /* SIGPIPE and other signals that reached the weak signal functions */
     uint32_t last_signal;
     uint32_t unknowns;    /* trace_unknown calls */
     uint64_t allocations; /* blocks taken from the weak allocator so far */
@@ -83,7 +83,7 @@ struct plan *fake_plan(struct fake_machine *fm);
 #define FAKE_BLOCKED INT64_MIN
 int64_t fake_call6(struct fake_machine *fm, syscall_fn fn, const uint64_t a[6]);
 int64_t fake_retry(struct fake_machine *fm, syscall_fn fn, const uint64_t a[6]);
-#define FAKE_ARGS(...) ((const uint64_t[6]){__VA_ARGS__})
+#define FAKE_ARGS(...)         ((const uint64_t[6]){__VA_ARGS__})
 #define fake_call(fm, fn, ...) fake_call6((fm), (fn), FAKE_ARGS(__VA_ARGS__))
 
 /* Moves virtual time and fires what is due. */

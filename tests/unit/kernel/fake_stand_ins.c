@@ -9,7 +9,7 @@
 
 #define weak __attribute__((weak))
 
-/* --- allocator: each block is one of libc's, so that the sanitizers watch it ------------------- */
+/* --- allocator: each block is one of libc's, so that the sanitizers watch it ------------------ */
 
 struct block {
     struct block *next, *prev;
@@ -82,7 +82,7 @@ weak char *kstrdup(struct machine *m, const char *s, size_t len)
     return p;
 }
 
-/* --- waiting ----------------------------------------------------------------------------------- */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 weak void waitq_init(struct waitq *q)
 {
@@ -179,7 +179,7 @@ weak struct process *process_find(struct node *n, abi_pid pid)
     return t && t->process->pid == pid ? t->process : NULL;
 }
 
-/* --- timers: one armed timer at a time is fired by fake_advance -------------------------------- */
+/* --- timers: one armed timer at a time is fired by fake_advance ------------------------------- */
 
 weak unsigned timer_run_due(struct machine *m)
 {
@@ -249,7 +249,7 @@ void fake_advance(struct fake_machine *fm, uint64_t ns)
     timer_run_due(&fm->m);
 }
 
-/* --- tracing and signals ------------------------------------------------------------------------ */
+/* --- tracing and signals ---------------------------------------------------------------------- */
 
 weak void trace_event(struct machine *m, enum event_type type, const struct node *node,
                       uint32_t pid, const struct trace_part *parts, unsigned nparts)
@@ -318,7 +318,7 @@ weak void signal_pipe(struct task *t)
     fake_of(t->m)->sigpipes++;
 }
 
-/* --- guest memory: the contract of mm/usercopy.h over the port ---------------------------------- */
+/* --- guest memory: the contract of mm/usercopy.h over the port -------------------------------- */
 
 weak bool gaddr_range_ok(gaddr a, uint64_t n)
 {

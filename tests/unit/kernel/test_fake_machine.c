@@ -1,4 +1,5 @@
-/* The fake machine keeps its own promises: guest memory faults outside, calls retry on deadlines. */
+/* The fake machine keeps its own promises: guest memory faults outside, calls retry on deadlines.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

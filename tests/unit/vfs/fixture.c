@@ -56,8 +56,8 @@ static void build_image(void)
         const char *name;
         uint32_t ino;
     } dirents[] = {
-        {"bin", 2},  {"data", 4}, {"etc", 6},  {"hard1", 9},  {"hard2", 9}, {"tmp", 10},
-        {"sh", 3},   {"seed", 5}, {"link", 7}, {"passwd", 8},
+        {"bin", 2},  {"data", 4}, {"etc", 6},  {"hard1", 9}, {"hard2", 9},
+        {"tmp", 10}, {"sh", 3},   {"seed", 5}, {"link", 7},  {"passwd", 8},
     };
     memset(index_bytes, 0, sizeof index_bytes);
     memset(data_bytes, 0, sizeof data_bytes);
@@ -104,8 +104,8 @@ static void build_image(void)
     h->total_len = h->strings_off + strings_len;
 }
 
-static void build_plan(struct fake_machine *fm, const struct fixture_mount *mounts,
-                       uint32_t count, uint32_t volumes)
+static void build_plan(struct fake_machine *fm, const struct fixture_mount *mounts, uint32_t count,
+                       uint32_t volumes)
 {
     struct plan *plan = fake_plan(fm);
     struct plan_file files[2] = {
@@ -257,7 +257,7 @@ const char *list_dir(const char *path)
     return n < 0 ? "!" : names;
 }
 
-/* --- what other parts of the kernel provide and these tests do not exercise ------------------------ */
+/* --- what other parts of the kernel provide and these tests do not exercise ------------------- */
 
 static struct superblock *empty_fs(struct node *n, struct inode **root)
 {

@@ -31,8 +31,8 @@ struct fake_machine *fixture_create_with(const struct fixture_mount *mounts, uin
 
 /* A call whose first arguments are paths is written with STR(): the text is copied to the guest. */
 extern struct fake_machine *fixture;
-#define STR(s)            (fake_guest_str(fixture, (s)).va)
-#define CALL(name, ...)   fake_call(fixture, sys_##name, __VA_ARGS__)
+#define STR(s)          (fake_guest_str(fixture, (s)).va)
+#define CALL(name, ...) fake_call(fixture, sys_##name, __VA_ARGS__)
 int open_file(const char *path, int flags, int mode);
 /* Whole-buffer helpers; bytes moved or -errno. */
 int64_t write_fd(int fd, const void *data, size_t n);

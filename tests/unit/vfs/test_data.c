@@ -1,5 +1,5 @@
-/* Contents: reading and writing over the image, holes, limits, mappings, durability; descriptors and
- * locks. */
+/* Contents: reading and writing over the image, holes, limits, mappings, durability; descriptors
+ * and locks. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -95,7 +95,8 @@ static void run_model(uint64_t seed)
         case 3:
             if (len && off < size) {
                 assert_int_equal(CALL(fallocate, (uint64_t)fd,
-                                      FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off, len), 0);
+                                      FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off, len),
+                                 0);
                 memset(model + off, 0, min_u64(len, size - off));
             }
             break;
@@ -430,8 +431,7 @@ static void test_xattrs(void **state)
     assert_string_equal(fake_ptr(buf), "user.k");
     assert_int_equal(CALL(removexattr, path, name), 0);
     assert_int_equal(CALL(listxattr, path, buf.va, 0), 0);
-    assert_int_equal(CALL(getxattr, path, STR("system.posix_acl_access"), buf.va, 64),
-                     -EOPNOTSUPP);
+    assert_int_equal(CALL(getxattr, path, STR("system.posix_acl_access"), buf.va, 64), -EOPNOTSUPP);
     assert_int_equal(CALL(getxattr, path, STR("nonsense"), buf.va, 64), -EOPNOTSUPP);
 }
 

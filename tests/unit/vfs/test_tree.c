@@ -314,8 +314,9 @@ static void test_tmpfile_and_o_path(void **state)
     assert_int_equal(CALL(fstat, (uint64_t)fd, buf.va), 0);
     assert_int_equal(((struct stat *)fake_ptr(buf))->st_nlink, 0);
     assert_string_equal(list_dir("/tmp"), "");
-    assert_int_equal(CALL(linkat, (uint64_t)fd, STR(""), (uint64_t)AT_FDCWD, STR("/tmp/named"),
-                          AT_EMPTY_PATH), 0);
+    assert_int_equal(
+        CALL(linkat, (uint64_t)fd, STR(""), (uint64_t)AT_FDCWD, STR("/tmp/named"), AT_EMPTY_PATH),
+        0);
     assert_int_equal(stat_path("/tmp/named", &s), 0);
     assert_int_equal(s.st_size, 3);
     int path = open_file("/etc/link", O_PATH | O_NOFOLLOW, 0);
