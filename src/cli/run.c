@@ -256,8 +256,8 @@ static int mark_end(struct run *r, const char *error, struct err *err)
 static const char *emptiness(const struct run *r)
 {
     if (r->summary.outcome == EXPLORER_SETUP_FAILED || r->summary.outcome == EXPLORER_BROKEN ||
-        r->summary.last.setups) {
-        return NULL;
+        r->summary.last.setups || r->summary.last.engine_errors) {
+        return NULL; /* other words say what went wrong */
     }
     return r->summary.last.universes ? "no universe completed its set-up within the budget"
                                      : "no universe was finished";

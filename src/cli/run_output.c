@@ -210,7 +210,7 @@ static int end_json(const struct run_ending *e, struct err *err)
     put_seconds(&b, "wall_seconds", p->wall_ns);
     buf_printf(&b, ",\"engine_errors\":%" PRIu64 ",\"behaviours\":%" PRIu64, p->engine_errors,
                p->behaviours);
-    if (e->one_universe && p->universes == 1) {
+    if (e->one_universe && p->universes == 1 && !p->engine_errors) {
         buf_printf(&b, ",\"digest\":\"%016" PRIx64 "%016" PRIx64 "\"", e->summary->digest[0],
                    e->summary->digest[1]);
     }
