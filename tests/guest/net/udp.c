@@ -1,5 +1,6 @@
 /* UDP, raw and ping sockets on loopback, multicast, netlink, interface ioctls, refused families. */
 #include <arpa/inet.h>
+#include <time.h> /* the next one needs it */
 #include <linux/errqueue.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
