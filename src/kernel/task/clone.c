@@ -231,6 +231,9 @@ static bool too_many(const struct task *t, uint64_t flags)
 
 static struct sysret clone_checked(struct task *t, const struct clone_request *r)
 {
+    if (r->flags & CLONE_SETTLS && r->tls >= GUEST_HIGH_END) {
+        return sys_done(-EPERM); /* arch_prctl(2): not an address of the guest's half */
+    }
     if (!t->call.retry && too_many(t, r->flags)) {
         return sys_done(-EAGAIN);
     }
