@@ -56,9 +56,10 @@ static void become(struct container *c, enum health_status status)
         return;
     }
     c->health.status = status;
+    bool healthy = status == HEALTH_HEALTHY;
     struct report r;
-    container_event_open(&r, c, "health_status");
-    json_cstr(&r.json, "health_status", status == HEALTH_HEALTHY ? "healthy" : "unhealthy");
+    container_event_open(&r, c, healthy ? "health_status: healthy" : "health_status: unhealthy");
+    json_cstr(&r.json, "health_status", healthy ? "healthy" : "unhealthy");
     container_event_send(&r, c);
 }
 

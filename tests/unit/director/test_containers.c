@@ -164,7 +164,7 @@ static void test_health_interval(void **state)
     assert_int_equal(p.count, 2);
     assert_int_equal(p.at[0], up + 10 * SEC); /* the first probe waits for an interval */
     assert_int_equal(p.at[1], p.at[0] + 100 * MS + 10 * SEC);
-    assert_int_equal(world_count(w, "n0", "health_status", &healthy), 1);
+    assert_int_equal(world_count(w, "n0", "health_status: healthy", &healthy), 1);
     assert_int_equal(healthy, p.at[0] + 100 * MS);
     assert_int_equal(world_count(w, "n1", "start", &next), 1);
     assert_true(next > healthy);
@@ -177,7 +177,7 @@ static void test_health_retries(void **state)
     struct world *w = health_world(&p);
     vtime healthy;
     world_run(w, 35 * SEC);
-    assert_int_equal(world_count(w, "n0", "health_status", &healthy), 1);
+    assert_int_equal(world_count(w, "n0", "health_status: healthy", &healthy), 1);
     assert_int_equal(healthy, p.at[2]);
     assert_int_equal(w->m->ending, 0);
     world_destroy(w);
@@ -190,7 +190,7 @@ static void test_unhealthy(void **state)
     vtime unhealthy;
     world_run(w, 60 * SEC);
     assert_int_equal(p.count, 3);
-    assert_int_equal(world_count(w, "n0", "health_status", &unhealthy), 1);
+    assert_int_equal(world_count(w, "n0", "health_status: unhealthy", &unhealthy), 1);
     assert_int_equal(unhealthy, p.at[2]);
     assert_int_equal(w->m->ending, END_SETUP_FAILED);
     assert_non_null(strstr(w->m->end_text, "'n1' cannot start: container 'n0' is unhealthy"));
@@ -225,7 +225,8 @@ static void test_start_period(void **state)
     assert_int_equal(p.at[0], up + 4 * SEC);
     assert_int_equal(p.at[4], up + 20 * SEC);
     assert_int_equal(p.at[5], up + 30 * SEC);
-    assert_int_equal(world_count(w, "n0", "health_status", &healthy), 2);
+    assert_int_equal(world_count(w, "n0", "health_status: unhealthy", NULL), 1);
+    assert_int_equal(world_count(w, "n0", "health_status: healthy", &healthy), 1);
     assert_int_equal(healthy, p.at[7]); /* unhealthy at 40 s, well again at 50 s */
     world_destroy(w);
 }
