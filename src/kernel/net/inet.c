@@ -32,6 +32,7 @@ void inet_init(struct inet_sock *is, const struct sock_ops *ops, struct netns *n
     is->mcast_all = true;
     is->mtu_discover = 1; /* IP_PMTUDISC_WANT */
     is->mtu_discover6 = 1;
+    is->autoflowlabel = true;
     list_init(&is->errq);
     port_use_init(&is->use);
 }

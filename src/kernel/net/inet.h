@@ -28,6 +28,7 @@ struct inet_sock {
     bool port_by_user;   /* bind gave a port */
     bool v6only, freebind, transparent, recverr, recverr6, hdrincl;
     bool pktinfo, pktinfo6, recvtos, recvttl, recvtclass, recvhoplimit, recvorigdst;
+    bool kept[6]; /* options about headers that are not modelled: only read back */
     bool bind_no_port, mcast_loop, mcast_all, autoflowlabel, nodefrag;
     int tos, tclass, ttl, hops, mcast_ttl, mcast_hops, mtu_discover, mtu_discover6, minttl;
     uint32_t mcast_if, unicast_if;

@@ -30,6 +30,11 @@ static const struct opt_row rows4[] = {
     I(IP_MTU_DISCOVER, mtu_discover, 0, 5),
     I(IP_MINTTL, minttl, 0, 255),
     I(IP_UNICAST_IF, unicast_if, INT32_MIN, INT32_MAX),
+    B(IP_RECVOPTS, kept[0]),
+    B(IP_RETOPTS, kept[1]),
+    B(IP_PASSSEC, kept[2]),
+    B(IP_CHECKSUM, kept[3]),
+    B(IP_RECVERR_RFC4884, kept[4]),
     B(IP_PKTINFO, pktinfo),
     B(IP_RECVERR, recverr),
     B(IP_RECVTTL, recvttl),
@@ -50,6 +55,12 @@ static const struct opt_row rows6[] = {
     I(IPV6_MULTICAST_HOPS, mcast_hops, -1, 255),
     I(IPV6_MTU_DISCOVER, mtu_discover6, 0, 5),
     I(IPV6_MULTICAST_IF, mcast_if, 0, INT32_MAX),
+    B(IPV6_RECVHOPOPTS, kept[0]),
+    B(IPV6_RECVRTHDR, kept[1]),
+    B(IPV6_RECVDSTOPTS, kept[2]),
+    B(IPV6_RECVPATHMTU, kept[3]),
+    B(IPV6_DONTFRAG, kept[4]),
+    B(IPV6_FLOWINFO_SEND, kept[5]),
     B(IPV6_RECVPKTINFO, pktinfo6),
     B(IPV6_RECVERR, recverr6),
     B(IPV6_RECVTCLASS, recvtclass),
@@ -221,6 +232,9 @@ static int setopt4(struct task *t, struct inet_sock *is, int name, gaddr val, ui
     switch (name) {
     case IP_ADD_MEMBERSHIP:
     case IP_DROP_MEMBERSHIP:
+        if (is->sk.type == ABI_SOCK_STREAM) {
+            return -EPROTO;
+        }
         return membership(t, is, val, len, name == IP_ADD_MEMBERSHIP);
     case MCAST_JOIN_GROUP:
     case MCAST_LEAVE_GROUP:
@@ -259,7 +273,14 @@ static int setopt4(struct task *t, struct inet_sock *is, int name, gaddr val, ui
     if (name == IP_TTL && v == 0) {
         return -EINVAL;
     }
-    return row_set(is, r, name == IP_TOS ? v & 0xff : v);
+    bool stream = is->sk.type == ABI_SOCK_STREAM;
+    if (name == IP_TOS) { /* the ECN bits of a connection are not the program's */
+        return row_set(is, r, v & (stream ? 0xfc : 0xff));
+    }
+    if ((name == IP_MULTICAST_TTL && stream) || (name == IP_NODEFRAG && is->sk.type != ABI_SOCK_RAW)) {
+        return name == IP_NODEFRAG ? -ENOPROTOOPT : -EINVAL;
+    }
+    return row_set(is, r, v);
 }
 
 static int setopt6(struct task *t, struct inet_sock *is, int name, gaddr val, uint32_t len)
@@ -298,7 +319,7 @@ int inet_setopt(struct task *t, struct inet_sock *is, int level, int name, gaddr
     if (level == ABI_SOL_IPV6 && is->sk.family == ABI_AF_INET6) {
         return setopt6(t, is, name, val, len);
     }
-    return level == ABI_SOL_IPV6 ? -ENOPROTOOPT : sock_opt_unknown(t, level, name);
+    return -ENOPROTOOPT; /* a level of another protocol */
 }
 
 /* --- get ------------------------------------------------------------------------------------- */
@@ -306,7 +327,8 @@ int inet_setopt(struct task *t, struct inet_sock *is, int level, int name, gaddr
 static int mtu_of(const struct inet_sock *is)
 {
     const struct netif *f = netns_if_of_addr(is->sk.ns, &is->remote.addr);
-    return f ? (int)netns_if(is->sk.ns, NET_LO)->mtu : (int)NET_MTU_ETH;
+    /* A packet's length has 16 bits: that bounds loopback (IP_MAX_MTU). */
+    return f ? ip_is_v4(&is->remote.addr) ? 65535 : (int)NET_MTU_LO : (int)NET_MTU_ETH;
 }
 
 static int64_t put_ip_int(void *buf, uint32_t cap, int v)
@@ -369,5 +391,5 @@ int64_t inet_getopt(struct task *t, struct inet_sock *is, int level, int name, v
     if (level == ABI_SOL_IPV6 && is->sk.family == ABI_AF_INET6) {
         return getopt6(t, is, name, buf, cap);
     }
-    return level == ABI_SOL_IPV6 ? -ENOPROTOOPT : sock_opt_unknown(t, level, name);
+    return is->sk.family == ABI_AF_INET ? -EOPNOTSUPP : -ENOPROTOOPT;
 }

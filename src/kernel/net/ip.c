@@ -105,7 +105,7 @@ static void loop_back(struct netns *ns, struct skb *s)
 static void send_to_all(struct netns *ns, struct skb *s, const struct netif *f)
 {
     struct machine *m = ns->m;
-    for (uint32_t i = 0; i < m->node_count; i++) {
+    for (uint32_t i = 0; f->index != NET_LO && i < m->node_count; i++) {
         struct netns *to = m->nodes[i]->net;
         uint32_t ifindex = to && to->up && to != ns ? ifindex_on(to, f->network) : 0;
         if (ifindex) {

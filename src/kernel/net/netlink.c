@@ -21,6 +21,7 @@
 struct nl_sock {
     struct sock sk; /* first */
     uint32_t portid, groups, peer_portid;
+    bool broadcast_error, all_nsid;
     bool bound, strict, cap_ack, ext_ack, pktinfo, no_enobufs, connected;
 };
 
@@ -320,6 +321,10 @@ static bool *flag_of(struct nl_sock *ns, int name)
     switch (name) {
     case NETLINK_PKTINFO:
         return &ns->pktinfo;
+    case NETLINK_BROADCAST_ERROR:
+        return &ns->broadcast_error;
+    case NETLINK_LISTEN_ALL_NSID:
+        return &ns->all_nsid;
     case NETLINK_NO_ENOBUFS:
         return &ns->no_enobufs;
     case NETLINK_CAP_ACK:

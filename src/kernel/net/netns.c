@@ -277,7 +277,7 @@ int route_lookup(const struct netns *ns, const struct ipaddr *dst, uint32_t oif,
         return 0;
     }
     if (ip_is_multicast(dst) || ip_is_limited_broadcast(dst)) {
-        const struct netif *f = default_if(ns, v4, oif, false);
+        const struct netif *f = oif == NET_LO ? &ns->ifs[0] : default_if(ns, v4, oif, false);
         if (!f) {
             return -ENETUNREACH;
         }

@@ -363,10 +363,11 @@ static int raw_setopt(struct task *t, struct sock *sk, int level, int name, gadd
     if (level == ABI_SOL_RAW && name == ICMP_FILTER_OPT && sk->protocol == IPPROTO_ICMP) {
         return user_read(t, &rs->filter4, val, len < 4 ? len : 4);
     }
-    if (level == ABI_SOL_ICMPV6 && name == ICMP_FILTER_OPT) {
+    if (level == ABI_SOL_ICMPV6 && name == ICMP_FILTER_OPT && sk->family == ABI_AF_INET6) {
         return user_read(t, rs->filter6, val, len < sizeof rs->filter6 ? len : sizeof rs->filter6);
     }
-    if ((level == ABI_SOL_IPV6 || level == ABI_SOL_RAW) && name == IPV6_CHECKSUM) {
+    if ((level == ABI_SOL_IPV6 || level == ABI_SOL_RAW) && name == IPV6_CHECKSUM &&
+        sk->family == ABI_AF_INET6) {
         int err = sock_opt_int(t, val, len, &rs->checksum_offset);
         return err;
     }
@@ -383,7 +384,7 @@ static int64_t raw_getopt(struct task *t, struct sock *sk, int level, int name, 
     if (level == ABI_SOL_RAW && name == ICMP_FILTER_OPT && sk->protocol == IPPROTO_ICMP) {
         return sock_opt_put(buf, cap, &rs->filter4, sizeof rs->filter4);
     }
-    if (level == ABI_SOL_ICMPV6 && name == ICMP_FILTER_OPT) {
+    if (level == ABI_SOL_ICMPV6 && name == ICMP_FILTER_OPT && sk->family == ABI_AF_INET6) {
         return sock_opt_put(buf, cap, rs->filter6, sizeof rs->filter6);
     }
     return inet_getopt(t, &rs->inet, level, name, buf, cap);
@@ -421,6 +422,7 @@ int raw_create(struct netns *ns, uint16_t family, uint16_t type, uint16_t protoc
     }
     struct raw_sock *rs = KALLOC(ns->m, struct raw_sock);
     inet_init(&rs->inet, &raw_ops, ns, family, type, protocol);
+    rs->inet.sk.flags |= SOCK_F_REUSEADDR;
     rs->ping = type == ABI_SOCK_DGRAM;
     if (!rs->ping) {
         rs->inet.local.port = protocol; /* as Linux shows it in /proc/net/raw */

@@ -32,7 +32,6 @@ void sock_init(struct sock *sk, const struct sock_ops *ops, struct netns *ns, ui
     sk->rcvlowat = 1;
     sk->rcvtimeo_ns = sk->sndtimeo_ns = VTIME_NEVER;
     sk->incoming_cpu = -1;
-    sk->peek_off = -1;
     sk->max_pacing_rate = UINT64_MAX;
     waitq_init(&sk->wq);
     list_init(&sk->rcvq);
@@ -120,6 +119,9 @@ int64_t sock_recv(struct task *t, struct sock *sk, struct sock_msg *msg)
 static int64_t sock_file_read(struct task *t, struct file *f, struct uio *to, uint64_t *pos)
 {
     struct sock_msg msg = {.uio = to};
+    if (to->left == 0) {
+        return 0; /* read(2) of nothing neither waits nor takes a message (sock_read_iter) */
+    }
     return sock_recv(t, f->priv, &msg);
 }
 

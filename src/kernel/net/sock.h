@@ -112,7 +112,7 @@ struct sock {
     uint64_t rcvtimeo_ns, sndtimeo_ns; /* VTIME_NEVER: none */
     int32_t linger_s;
     uint32_t priority, mark, bound_if, busy_poll, timestamping;
-    int32_t incoming_cpu, peek_off;
+    int32_t incoming_cpu;
     uint64_t max_pacing_rate;
 
     struct list_head rcvq; /* struct skb, in order */

@@ -1,6 +1,7 @@
 /* SOL_SOCKET options (socket(7)), with the values Linux reads back. */
 #include "base/str.h"
 #include "kernel/machine.h"
+#include "kernel/net/inet.h"
 #include "kernel/net/netns.h"
 #include "kernel/net/sock.h"
 #include "kernel/node.h"
@@ -178,10 +179,20 @@ static int set_flag(struct sock *sk, uint32_t flag, int v)
     } else {
         sk->flags &= ~flag;
     }
+    if (is_inet(sk)) { /* counts for a port that is bound already */
+        inet_of(sk)->use.reuse = (sk->flags & SOCK_F_REUSEADDR) != 0;
+        inet_of(sk)->use.reuseport = (sk->flags & SOCK_F_REUSEPORT) != 0;
+    }
     if (flag == SOCK_F_KEEPALIVE && sk->ops->buffers_changed) {
         sk->ops->buffers_changed(sk);
     }
     return 0;
+}
+
+static int peek_offset_unknown(struct task *t)
+{
+    trace_unknown(t, "socket option", SOL_SOCKET, SO_PEEK_OFF, -EOPNOTSUPP);
+    return -EOPNOTSUPP;
 }
 
 static int set_int(struct task *t, struct sock *sk, int name, int v)
@@ -223,10 +234,16 @@ static int set_int(struct task *t, struct sock *sk, int name, int v)
         sk->incoming_cpu = v;
         return 0;
     case SO_PEEK_OFF:
-        if (sk->family != ABI_AF_UNIX) {
-            return -EOPNOTSUPP;
+        return v < 0 ? 0 : peek_offset_unknown(t);
+    case SO_BSDCOMPAT: /* obsolete: accepted, without effect */
+        return 0;
+    case SO_BUF_LOCK:
+        if (v & ~3) {
+            return -EINVAL;
         }
-        return -EOPNOTSUPP;
+        sk->flags &= ~(uint32_t)(SOCK_F_SNDBUF_LOCK | SOCK_F_RCVBUF_LOCK);
+        sk->flags |= (v & 1 ? SOCK_F_SNDBUF_LOCK : 0) | (v & 2 ? SOCK_F_RCVBUF_LOCK : 0);
+        return 0;
     case SO_BINDTOIFINDEX:
         if (v < 0) {
             return -EINVAL;
@@ -337,12 +354,19 @@ static int64_t get_socket_int(struct task *t, struct sock *sk, int name, void *b
     case SO_INCOMING_NAPI_ID: /* loopback and veth have none */
         return sock_opt_put_int(buf, cap, 0);
     case SO_PEEK_OFF:
-        return sk->family == ABI_AF_UNIX ? sock_opt_put_int(buf, cap, sk->peek_off) : -EOPNOTSUPP;
+        return sock_opt_put_int(buf, cap, -1);
+    case SO_BSDCOMPAT:
+        return sock_opt_put_int(buf, cap, 0);
+    case SO_BUF_LOCK:
+        return sock_opt_put_int(buf, cap, (sk->flags & SOCK_F_SNDBUF_LOCK ? 1 : 0) |
+                                              (sk->flags & SOCK_F_RCVBUF_LOCK ? 2 : 0));
     case SO_BINDTOIFINDEX:
         return sock_opt_put_int(buf, cap, (int)sk->bound_if);
     case SO_TIMESTAMPING_OLD:
-    case SO_TIMESTAMPING_NEW:
-        return sock_opt_put_int(buf, cap, (int)sk->timestamping);
+    case SO_TIMESTAMPING_NEW: {
+        uint32_t v[2] = {sk->timestamping, 0}; /* struct so_timestamping: flags, bind_phc */
+        return sock_opt_put(buf, cap, v, sizeof v);
+    }
     case SO_LOCK_FILTER:
         return sock_opt_put_int(buf, cap, 0);
     case SO_BPF_EXTENSIONS:

@@ -414,8 +414,8 @@ int64_t tcp_recvmsg(struct task *t, struct sock *sk, struct sock_msg *msg)
     if (msg->flags & ABI_MSG_OOB) {
         return recv_urgent(tp, msg);
     }
-    if (msg->uio->left == 0) {
-        return 0;
+    if (msg->uio->left == 0 && sk->rcvq_bytes) {
+        return 0; /* without data even an empty request waits */
     }
     int64_t n = copy_queue(tp, msg);
     if (n == 0) {

@@ -9,6 +9,8 @@
 #include "kernel/net/tcp.h"
 #include "kernel/task/task.h"
 
+#define CAP_NET_ADMIN 12
+
 #define TCPF_CONNECTED                                                                             \
     (TCPS_BIT(TCPS_ESTABLISHED) | TCPS_BIT(TCPS_CLOSE_WAIT) | TCPS_BIT(TCPS_FIN_WAIT1) |           \
      TCPS_BIT(TCPS_FIN_WAIT2))
@@ -118,7 +120,8 @@ static int set_int(struct task *t, struct tcp_sock *tp, int name, int v)
         if (name == TCP_FASTOPEN && tp->state != TCPS_CLOSE && tp->state != TCPS_LISTEN) {
             return -EINVAL;
         }
-        *field = v;
+        /* A clamp has a floor: half of the smallest receive buffer. */
+        *field = name == TCP_WINDOW_CLAMP && v && v < 1152 ? 1152 : v;
         if (name == TCP_KEEPIDLE || name == TCP_KEEPINTVL) {
             tcp_arm_keepalive(tp);
         }
@@ -156,8 +159,12 @@ int tcp_setopt(struct task *t, struct sock *sk, int level, int name, gaddr val, 
         return set_congestion(t, tp, val, len);
     case TCP_ULP: /* kernel TLS: libraries fall back to their own (ENOENT: no such module) */
         return -ENOENT;
-    case TCP_MD5SIG:
     case TCP_REPAIR:
+        if (!task_capable(t, CAP_NET_ADMIN)) {
+            return -EPERM;
+        }
+        return sock_opt_unknown(t, level, name);
+    case TCP_MD5SIG:
     case TCP_FASTOPEN_KEY:
         return sock_opt_unknown(t, level, name);
     default:
@@ -186,16 +193,16 @@ static void fill_info(struct tcp_sock *tp, struct tcp_info *i)
     i->tcpi_retransmits = (uint8_t)tp->retransmits;
     i->tcpi_probes = (uint8_t)tp->probes_out;
     i->tcpi_backoff = (uint8_t)tp->backoff;
+    if (tp->state == TCPS_CLOSE || tp->state == TCPS_LISTEN) {
+        i->tcpi_unacked = tp->accept_len;
+        i->tcpi_sacked = tp->backlog;
+        return;
+    }
     i->tcpi_options = TCPI_OPT_TIMESTAMPS | TCPI_OPT_SACK | TCPI_OPT_WSCALE;
     i->tcpi_snd_wscale = i->tcpi_rcv_wscale = 7;
     i->tcpi_snd_mss = i->tcpi_rcv_mss = tp->mss;
     i->tcpi_advmss = i->tcpi_snd_mss;
     i->tcpi_pmtu = tp->local ? NET_MTU_LO : NET_MTU_ETH;
-    if (tp->state == TCPS_LISTEN) {
-        i->tcpi_unacked = tp->accept_len;
-        i->tcpi_sacked = tp->backlog;
-        return;
-    }
     i->tcpi_rto = us(tp->rto_ns);
     i->tcpi_ato = us(TCP_DELACK);
     i->tcpi_unacked = (uint32_t)((tcp_in_flight(tp) + tp->mss - 1) / tp->mss);

@@ -153,7 +153,7 @@ static int64_t udp_transmit(struct inet_sock *is, struct skb *s, const struct en
     s->ttl = ttl > 0 ? (uint8_t)ttl : 64;
     s->tos = tos > 0 ? (uint8_t)tos : 0;
     is->sk.ns->mib.udp_out++;
-    err = ip_output(is->sk.ns, s, oif ? oif : r.ifindex == NET_LO ? 0 : r.ifindex, false);
+    err = ip_output(is->sk.ns, s, oif ? oif : r.ifindex, false);
     return err ? err : n;
 }
 
@@ -357,9 +357,6 @@ static int64_t udp_recv(struct task *t, struct sock *sk, struct sock_msg *msg)
     struct inet_sock *is = inet_of(sk);
     if (msg->flags & ABI_MSG_ERRQUEUE) {
         return inet_recv_error(t, is, msg);
-    }
-    if (msg->flags & ABI_MSG_OOB) {
-        return -EOPNOTSUPP;
     }
     if (sk->err) {
         return sock_take_error(sk);

@@ -136,6 +136,18 @@ int unix_autobind(struct unix_sock *us)
     return 0;
 }
 
+/* Linux makes the file first and finds out then that the socket has a name. */
+static int bound_twice(struct task *t, const char *path)
+{
+    struct path p;
+    int err = vfs_lookup(t, AT_FDCWD_, path, 0, &p);
+    if (err) {
+        return err == -ENOENT ? -EINVAL : err;
+    }
+    path_put(&p);
+    return -EADDRINUSE;
+}
+
 static int unix_bind(struct task *t, struct sock *sk, const union abi_sockaddr *a, uint32_t len)
 {
     struct unix_sock *us = unix_of(sk);
@@ -149,7 +161,7 @@ static int unix_bind(struct task *t, struct sock *sk, const union abi_sockaddr *
         return err;
     }
     if (us->name_len) {
-        return -EINVAL;
+        return name[0] ? bound_twice(t, (const char *)name) : -EINVAL;
     }
     if (name[0]) {
         err = bind_path(t, us, (const char *)name);

@@ -189,13 +189,10 @@ static int64_t recv_empty(struct unix_sock *us)
     return us->sk.shutdown & SOCK_RCV_SHUTDOWN ? 0 : -EAGAIN;
 }
 
-/* May a read that began in `first` go on into `s`? Not across descriptors, nor across credentials
- * when the reader asked for them. */
+/* May a read that began in `first` go on into `s`? Not across credentials when the reader asked for
+ * them. (It ends behind descriptors: the caller sees to that.) */
 static bool continues(const struct unix_sock *us, const struct skb *first, const struct skb *s)
 {
-    if (s->scm || first->scm) {
-        return false;
-    }
     return !(us->sk.flags & SOCK_F_PASSCRED) ||
            (s->ux.pid == first->ux.pid && s->ux.uid == first->ux.uid && s->ux.gid == first->ux.gid);
 }
