@@ -8,9 +8,9 @@
 #include "kernel/vfs/memfs.h"
 #include "kernel/vfs/vfs_priv.h"
 
-/* After so many misses in a directory its listing, which comes with attributes, answers further
- * questions: each costs a round trip to the runner. */
-#define MISSES_BEFORE_LISTING 16u
+/* After so many questions about a directory its listing, which comes with attributes, answers further
+ * ones: each costs a round trip to the runner. */
+#define QUESTIONS_BEFORE_LISTING 6u
 /* New files of the overlay get numbers above all that the runner will ever give. */
 #define IMPORT_INO_MAX 0x7fffffffull
 
@@ -24,7 +24,7 @@ struct import_entry {
 struct import_node {
     struct import_attr attr;
     bool listed, loaded;
-    uint32_t misses; /* look-ups of names that are not there */
+    uint32_t questions; /* look-ups that went to the runner */
     int list_error, load_error;
     struct import_entry *entries; /* by name */
     uint32_t entry_count, entry_cap;
@@ -157,7 +157,7 @@ static int import_lookup(void *lower, uint64_t dir, const char *name, uint32_t l
     if (len > IMPORT_NAME_MAX) {
         return -ENAMETOOLONG;
     }
-    if (!d->listed && d->misses >= MISSES_BEFORE_LISTING) {
+    if (!d->listed && d->questions >= QUESTIONS_BEFORE_LISTING) {
         list(fs, dir, d);
     }
     bool itself = len == 1 && name[0] == '.'; /* the root's attributes */
@@ -166,9 +166,9 @@ static int import_lookup(void *lower, uint64_t dir, const char *name, uint32_t l
         *ino = e ? e->ino : 0;
         return e ? 0 : -ENOENT;
     }
+    d->questions++;
     int r = ask_name(fs, dir, name, len);
     if (r) {
-        d->misses++;
         return r;
     }
     struct import_node *n = node_make(fs, fs->resp.attr.ino);
