@@ -129,10 +129,10 @@ static int check(const struct cli_verb *v, char **words)
     }
     for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
         if (strcmp(actions[i].name, words[0]) == 0) {
-            return n - 1 < actions[i].least  ? cli_usage(v, "%s: %s", words[0], actions[i].missing)
-                   : n - 1 > actions[i].most ? cli_usage(v, "%s: `%s` is too much", words[0],
-                                                         words[actions[i].most + 1])
-                                             : CLI_OK;
+            return n - 1 < actions[i].least ? cli_usage(v, "%s: %s", words[0], actions[i].missing)
+                   : n - 1 > actions[i].most
+                       ? cli_usage(v, "%s: `%s` is too much", words[0], words[actions[i].most + 1])
+                       : CLI_OK;
         }
     }
     return cli_usage(v, "there is no `image %s`; load, ls, rm or inspect?", words[0]);

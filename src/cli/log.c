@@ -31,10 +31,10 @@ static int find(struct store *s, const char *moment, uint64_t universe, struct s
     }
     *vtime_ns = UINT64_MAX;
     int found = store_universe(s, universe, u, err);
-    return found == 1  ? 0
-           : found < 0 ? -1
-                       : err_set(err, ERR_USAGE, "%s has no universe %" PRIu64, store_dir(s),
-                                 universe);
+    return found == 1 ? 0
+           : found < 0
+               ? -1
+               : err_set(err, ERR_USAGE, "%s has no universe %" PRIu64, store_dir(s), universe);
 }
 
 static int show(const char *run, const char *moment, uint64_t universe, uint64_t past_ns)
@@ -61,7 +61,8 @@ int verb_log(const struct cli_verb *v, int argc, char **argv)
     uint64_t past_ns = 0, universe = 0;
     const char *moment = NULL;
     const struct cli_option options[] = {
-        {"moment", CLI_STRING, &moment, "M", "INPUT_HASH@SECONDS, as the report gives it; the log ends there"},
+        {"moment", CLI_STRING, &moment, "M",
+         "INPUT_HASH@SECONDS, as the report gives it; the log ends there"},
         {"past", CLI_DURATION, &past_ns, "TIME", "go on past the moment for so long"},
         {"universe", CLI_U64, &universe, "N", "without a moment: this universe, to its end (0)"},
     };

@@ -54,7 +54,7 @@ void log_line(struct buf *b, struct store *s, const struct event *e)
     description_fini(&d);
 }
 
-/* --- moments --------------------------------------------------------------------------------------------- */
+/* --- moments ---------------------------------------------------------------------------------- */
 
 struct search {
     const char *prefix;

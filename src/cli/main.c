@@ -5,7 +5,8 @@
 #include "cli/verbs.h"
 
 const struct cli_verb cli_verbs[] = {
-    {"run", "[OPTIONS] DIR", "explore the system of DIR/docker-compose.yaml and judge it", verb_run},
+    {"run", "[OPTIONS] DIR", "explore the system of DIR/docker-compose.yaml and judge it",
+     verb_run},
     {"replay", "[OPTIONS] RUN MOMENT", "run a history of a run again and compare it bit for bit",
      verb_replay},
     {"log", "[OPTIONS] RUN [MOMENT]", "print the stored log of a history", verb_log},

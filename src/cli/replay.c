@@ -35,7 +35,7 @@ struct replay {
     uint64_t stored_end_ns;
     bool cut; /* the run itself stopped it: the last record is the runner's word */
 
-    size_t seen;        /* records of the replay */
+    size_t seen;             /* records of the replay */
     char *difference;        /* owned: the first one, or NULL */
     size_t differs_at;       /* its record */
     struct event *differing; /* owned: the replay's record there */
@@ -50,7 +50,7 @@ static void on_signal(int signo)
     stop_requested = 1;
 }
 
-/* --- what the run stored ---------------------------------------------------------------------------------- */
+/* --- what the run stored ---------------------------------------------------------------------- */
 
 static int remember(void *ctx, const struct event *e)
 {
@@ -77,7 +77,7 @@ static int print_nth(void *ctx, const struct event *e)
     return 1;
 }
 
-/* --- while it runs ------------------------------------------------------------------------------------------- */
+/* --- while it runs ---------------------------------------------------------------------------- */
 
 static void compare(struct replay *r, const struct event *e)
 {
@@ -113,7 +113,7 @@ static void on_event(void *ctx, const struct event *e)
     }
 }
 
-/* --- verdict ----------------------------------------------------------------------------------------------------- */
+/* --- verdict ---------------------------------------------------------------------------------- */
 
 static void tell_difference(struct replay *r)
 {
@@ -170,8 +170,9 @@ static int judge(struct replay *r, const struct universe_result *ur)
     }
     if (equal) {
         if (!r->json) {
-            fprintf(stderr, "replayed universe %" PRIu64 " (seed %" PRIu64
-                            "): all %zu records and the digest are equal to the run's\n",
+            fprintf(stderr,
+                    "replayed universe %" PRIu64 " (seed %" PRIu64
+                    "): all %zu records and the digest are equal to the run's\n",
                     r->universe.number, r->universe.seed, r->seen);
         }
         return CLI_OK;
@@ -190,7 +191,7 @@ static int judge(struct replay *r, const struct universe_result *ur)
     return CLI_FAILED;
 }
 
-/* --- preparing --------------------------------------------------------------------------------------------------- */
+/* --- preparing -------------------------------------------------------------------------------- */
 
 static int load_inputs(struct replay *r, struct run_identity *id, struct err *err)
 {
@@ -205,8 +206,10 @@ static int load_inputs(struct replay *r, struct run_identity *id, struct err *er
         return -1;
     }
     if (strcmp(engine, id->engine) != 0) {
-        fprintf(stderr, "warning: another engine build made this run (sha256:%.12s, this one is "
-                        "sha256:%.12s); histories may differ\n", engine, id->engine);
+        fprintf(stderr,
+                "warning: another engine build made this run (sha256:%.12s, this one is "
+                "sha256:%.12s); histories may differ\n",
+                engine, id->engine);
     }
     return 0;
 }
@@ -238,8 +241,11 @@ static int run(struct replay *r)
     if (prepare(r, &err)) {
         return cli_fail(&err);
     }
-    struct universe_options o = {.engine_path = r->engine, .core = -1, .on_event = on_event,
-                                 .ctx = r, .stop = &stop_requested};
+    struct universe_options o = {.engine_path = r->engine,
+                                 .core = -1,
+                                 .on_event = on_event,
+                                 .ctx = r,
+                                 .stop = &stop_requested};
     struct sigaction sa = {.sa_handler = on_signal};
     sigaction(SIGINT, &sa, NULL);
     if (universe_run(&r->plan.builder, &o, &ur, &err)) {
@@ -270,7 +276,9 @@ int verb_replay(const struct cli_verb *v, int argc, char **argv)
 {
     struct replay r = {0};
     const struct cli_option options[] = {
-        {"moment", CLI_STRING, &r.moment, "M", "INPUT_HASH@SECONDS, as the report gives it; digits may be left out at the end of the hash"},
+        {"moment", CLI_STRING, &r.moment, "M",
+         "INPUT_HASH@SECONDS, as the report gives it; digits may be left out at the end of the "
+         "hash"},
         {"past", CLI_DURATION, &r.past_ns, "TIME", "print the log past the moment for so long"},
         {"json", CLI_FLAG, &r.json, NULL, "print the comparison as one JSON object, and no log"},
         {"engine", CLI_STRING, &r.engine_option, "FILE", "engine executable to use"},

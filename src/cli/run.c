@@ -22,13 +22,13 @@
 #include "report/report.h"
 #include "runner/run_inputs.h"
 
-#define NOT_GIVEN       UINT64_MAX
-#define DEFAULT_WALL_NS (600ull * 1000000000)
-#define LENGTH_NS       (60ull * 1000000000)
-#define SETUP_LIMIT_NS  (600ull * 1000000000)
+#define NOT_GIVEN        UINT64_MAX
+#define DEFAULT_WALL_NS  (600ull * 1000000000)
+#define LENGTH_NS        (60ull * 1000000000)
+#define SETUP_LIMIT_NS   (600ull * 1000000000)
 #define UNIVERSE_WALL_NS (1800ull * 1000000000) /* a universe this slow is stuck */
 #define UNIVERSE_SPIN_NS (60ull * 1000000000)
-#define INTERRUPTED 130
+#define INTERRUPTED      130
 
 struct run_options {
     uint64_t wall_ns, virtual_ns, length_ns, setup_ns, universes, jobs, seed;
@@ -73,7 +73,7 @@ static uint32_t cores(void)
     return n > 0 ? (uint32_t)n : 1;
 }
 
-/* --- names ------------------------------------------------------------------------------------------------ */
+/* --- names ------------------------------------------------------------------------------------ */
 
 /* runs/2026-11-22T18-04-07, with a number behind it when that second has a run already. */
 static char *default_run_dir(void)
@@ -119,7 +119,7 @@ static char *cpu_model(void)
     return NULL;
 }
 
-/* --- the run directory -------------------------------------------------------------------------------------- */
+/* --- the run directory ------------------------------------------------------------------------ */
 
 static void put_config(const struct run *r, struct buf *b)
 {
@@ -181,8 +181,7 @@ static int create_store(struct run *r, struct err *err)
                             .workers = (uint32_t)r->o->jobs,
                             .started_unix_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec,
                             .status = RUN_RUNNING};
-    r->store =
-        store_create(r->run_dir, &run, nodes, r->system.project->container_count, err);
+    r->store = store_create(r->run_dir, &run, nodes, r->system.project->container_count, err);
     return r->store ? store_add_input(r->store, "config.json", config.data, config.len, err) : -1;
 }
 
@@ -223,7 +222,7 @@ static int keep_inputs(struct run *r, struct err *err)
     return status ? status : keep_compose(r, err);
 }
 
-/* --- the verdict ------------------------------------------------------------------------------------------------ */
+/* --- the verdict ------------------------------------------------------------------------------ */
 
 static enum run_verdict verdict_of(const struct run *r)
 {
@@ -244,10 +243,10 @@ static int mark_end(struct run *r, const char *error, struct err *err)
                                                [EXPLORER_ABANDONED] = RUN_CANCELLED,
                                                [EXPLORER_SETUP_FAILED] = RUN_INCOMPLETE,
                                                [EXPLORER_BROKEN] = RUN_INCOMPLETE};
-    const char *text = error                                            ? error
-                       : r->summary.outcome == EXPLORER_SETUP_FAILED    ? r->summary.setup_message
+    const char *text = error                                           ? error
+                       : r->summary.outcome == EXPLORER_SETUP_FAILED   ? r->summary.setup_message
                        : statuses[r->summary.outcome] == RUN_CANCELLED ? "interrupted"
-                                                                        : NULL;
+                                                                       : NULL;
     return store_set_status(r->store, statuses[r->summary.outcome], text, r->summary.last.wall_ns,
                             err);
 }
@@ -397,7 +396,7 @@ static int run(const struct run_options *o, const char *dir)
     return status;
 }
 
-/* --- options ------------------------------------------------------------------------------------------------------ */
+/* --- options ---------------------------------------------------------------------------------- */
 
 static int check_options(const struct cli_verb *v, struct run_options *o)
 {
@@ -408,7 +407,8 @@ static int check_options(const struct cli_verb *v, struct run_options *o)
     if (o->jobs == 0 || o->jobs > 4096) {
         return cli_usage(v, "--jobs must be from 1 to 4096");
     }
-    bool budget = o->wall_ns != NOT_GIVEN || o->virtual_ns != NOT_GIVEN || o->universes != NOT_GIVEN;
+    bool budget =
+        o->wall_ns != NOT_GIVEN || o->virtual_ns != NOT_GIVEN || o->universes != NOT_GIVEN;
     o->wall_ns = o->wall_ns != NOT_GIVEN ? o->wall_ns : budget ? 0 : DEFAULT_WALL_NS;
     o->virtual_ns = o->virtual_ns != NOT_GIVEN ? o->virtual_ns : 0;
     o->universes = o->universes != NOT_GIVEN ? o->universes : 0;
@@ -423,22 +423,30 @@ static int check_options(const struct cli_verb *v, struct run_options *o)
 
 int verb_run(const struct cli_verb *v, int argc, char **argv)
 {
-    struct run_options o = {.wall_ns = NOT_GIVEN, .virtual_ns = NOT_GIVEN, .universes = NOT_GIVEN,
-                            .length_ns = LENGTH_NS, .setup_ns = SETUP_LIMIT_NS, .jobs = NOT_GIVEN,
+    struct run_options o = {.wall_ns = NOT_GIVEN,
+                            .virtual_ns = NOT_GIVEN,
+                            .universes = NOT_GIVEN,
+                            .length_ns = LENGTH_NS,
+                            .setup_ns = SETUP_LIMIT_NS,
+                            .jobs = NOT_GIVEN,
                             .seed = NOT_GIVEN};
     const struct cli_option options[] = {
-        {"for", CLI_DURATION, &o.wall_ns, "TIME", "budget of wall time (10m, unless another is given)"},
+        {"for", CLI_DURATION, &o.wall_ns, "TIME",
+         "budget of wall time (10m, unless another is given)"},
         {"virtual", CLI_DURATION, &o.virtual_ns, "TIME", "budget of tested (virtual) time"},
         {"universes", CLI_U64, &o.universes, "N", "budget of universes"},
         {"length", CLI_DURATION, &o.length_ns, "TIME", "virtual time of each universe (60s)"},
-        {"setup", CLI_DURATION, &o.setup_ns, "TIME", "virtual time in which set-up must complete (10m)"},
+        {"setup", CLI_DURATION, &o.setup_ns, "TIME",
+         "virtual time in which set-up must complete (10m)"},
         {"jobs", CLI_U64, &o.jobs, "N", "universes at a time (one for each core)"},
         {"seed", CLI_U64, &o.seed, "S", "seed of every random choice (a random one)"},
         {"out", CLI_STRING, &o.out, "DIR", "run directory (runs/TIME)"},
-        {"template", CLI_STRING, &o.template_only, "NAME", "run only the commands of this template"},
+        {"template", CLI_STRING, &o.template_only, "NAME",
+         "run only the commands of this template"},
         {"faults", CLI_STRING, &o.faults, "FILE|none", "faults to inject (all kinds)"},
         {"profile", CLI_LIST, &o.profiles, "NAME", "switch on a compose profile; may be repeated"},
-        {"source", CLI_STRING, &o.source, "NAME", "whose history the run belongs to, e.g. a branch"},
+        {"source", CLI_STRING, &o.source, "NAME",
+         "whose history the run belongs to, e.g. a branch"},
         {"json", CLI_FLAG, &o.json, NULL, "one JSON object a line; the last is the summary"},
         {"quiet", CLI_FLAG, &o.quiet, NULL, "print the summary only"},
         {"engine", CLI_STRING, &o.engine, "FILE", "engine executable to use"},
@@ -451,10 +459,10 @@ int verb_run(const struct cli_verb *v, int argc, char **argv)
     if (first < 0) {
         return CLI_USAGE;
     }
-    int status = !argv[first]       ? cli_usage(v, "which compose directory?")
-                 : argv[first + 1] ? cli_usage(v, "one directory at a time, not also `%s`",
-                                               argv[first + 1])
-                                    : check_options(v, &o);
+    int status = !argv[first] ? cli_usage(v, "which compose directory?")
+                 : argv[first + 1]
+                     ? cli_usage(v, "one directory at a time, not also `%s`", argv[first + 1])
+                     : check_options(v, &o);
     status = status ? status : run(&o, argv[first]);
     free(o.profiles.items);
     return status;

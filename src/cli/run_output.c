@@ -13,7 +13,8 @@
 void run_output_init(struct run_output *o, bool json, bool quiet, const char *name,
                      uint32_t workers)
 {
-    *o = (struct run_output){.json = json, .quiet = quiet, .style = terminal_style_of(STDERR_FILENO)};
+    *o = (struct run_output){
+        .json = json, .quiet = quiet, .style = terminal_style_of(STDERR_FILENO)};
     o->now.name = o->last.name = name;
     o->now.workers = o->last.workers = workers;
 }
@@ -150,7 +151,7 @@ void run_output_begin(const struct run_output *o, const char *dir, uint64_t seed
     }
 }
 
-/* --- the end --------------------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static const char *status_word(enum verdict v)
 {

@@ -1,5 +1,5 @@
-/* What `everett run` prints: a live line, plain lines where there is no terminal, JSON lines, and the
- * summary. */
+/* What `everett run` prints: a live line, plain lines where there is no terminal, JSON lines, and
+ * the summary. */
 #ifndef EVERETT_CLI_RUN_OUTPUT_H
 #define EVERETT_CLI_RUN_OUTPUT_H
 

@@ -1,4 +1,5 @@
-/* A compose directory made ready: read, its images open, its plan built. Shared by run and validate. */
+/* A compose directory made ready: read, its images open, its plan built. Shared by run and
+ * validate. */
 #ifndef EVERETT_CLI_SYSTEM_H
 #define EVERETT_CLI_SYSTEM_H
 

@@ -92,8 +92,9 @@ static void put_commands(struct buf *b, const struct test_commands *t)
 static void print_json(const struct findings *f, const struct system_ready *s)
 {
     cleanup_buf struct buf b = {0};
-    buf_printf(&b, "{\"kind\":\"validate\",\"valid\":%s,\"errors\":%zu,\"warnings\":%zu,"
-                   "\"findings\":[%s],\"commands\":[",
+    buf_printf(&b,
+               "{\"kind\":\"validate\",\"valid\":%s,\"errors\":%zu,\"warnings\":%zu,"
+               "\"findings\":[%s],\"commands\":[",
                f->errors ? "false" : "true", f->errors, f->warnings,
                f->list.data ? f->list.data : "");
     put_commands(&b, &s->commands);
@@ -140,9 +141,7 @@ static int validate(const struct system_request *r, bool json)
     } else if (f.errors == 0) {
         printf("\nvalid%s\n", f.warnings ? ", with warnings" : "");
     }
-    int status = f.errors == 0                        ? CLI_OK
-                 : err.msg && err.kind != ERR_USAGE ? CLI_SETUP
-                                                     : CLI_USAGE;
+    int status = f.errors == 0 ? CLI_OK : err.msg && err.kind != ERR_USAGE ? CLI_SETUP : CLI_USAGE;
     buf_free(&f.list);
     system_fini(&s);
     return status;
@@ -163,9 +162,9 @@ int verb_validate(const struct cli_verb *v, int argc, char **argv)
         return done ? CLI_OK : CLI_USAGE;
     }
     r.dir = argv[first];
-    int status = !r.dir              ? cli_usage(v, "which compose directory?")
+    int status = !r.dir            ? cli_usage(v, "which compose directory?")
                  : argv[first + 1] ? cli_usage(v, "one directory at a time")
-                                    : validate(&r, json);
+                                   : validate(&r, json);
     free(profiles.items);
     return status;
 }

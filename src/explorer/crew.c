@@ -70,9 +70,10 @@ void crew_fini(struct crew *c)
     *c = (struct crew){0};
 }
 
-/* --- starting ------------------------------------------------------------------------------------------- */
+/* --- starting --------------------------------------------------------------------------------- */
 
-/* The database and the lock belong to the explorer alone: a lock held by a worker would outlive it. */
+/* The database and the lock belong to the explorer alone: a lock held by a worker would outlive it.
+ */
 static void close_run_files(const char *run_dir)
 {
     cleanup_free char *base = realpath(run_dir, NULL);
@@ -132,7 +133,7 @@ int crew_start(struct crew *c, size_t member, struct err *err)
     return 0;
 }
 
-/* --- talking ----------------------------------------------------------------------------------------------- */
+/* --- talking ---------------------------------------------------------------------------------- */
 
 bool crew_give(struct crew *c, size_t member, const struct worker_job *job)
 {
@@ -164,8 +165,8 @@ static void read_input(struct crew_member *m)
 {
     for (;;) {
         buf_reserve(&m->input, 65536);
-        ssize_t n = recv(m->socket, m->input.data + m->input.len,
-                         m->input.cap - m->input.len - 1, MSG_DONTWAIT);
+        ssize_t n = recv(m->socket, m->input.data + m->input.len, m->input.cap - m->input.len - 1,
+                         MSG_DONTWAIT);
         if (n > 0) {
             m->input.len += (size_t)n;
         } else if (n == 0 || errno != EINTR) {

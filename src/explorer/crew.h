@@ -8,7 +8,7 @@
 #include "explorer/worker.h"
 
 struct crew_member {
-    pid_t pid;   /* 0: not running */
+    pid_t pid; /* 0: not running */
     int socket;
     int core;
     bool busy;

@@ -64,7 +64,7 @@ static void break_off(struct explorer *x)
     stop_running(x);
 }
 
-/* --- counting --------------------------------------------------------------------------------------------- */
+/* --- counting --------------------------------------------------------------------------------- */
 
 /* What no later universe can mend: a "sometimes" that was only false so far is no failure yet. */
 static uint64_t violated(const struct property_set *set)
@@ -113,7 +113,7 @@ static void tell_progress(struct explorer *x)
     }
 }
 
-/* --- what universes came to ------------------------------------------------------------------------------ */
+/* --- what universes came to ------------------------------------------------------------------- */
 
 static void keep_setup_message(struct explorer *x, const struct worker_result *r)
 {
@@ -136,8 +136,8 @@ static void judge_setup(struct explorer *x, const struct worker_result *r)
     }
     x->setup_failures++;
     keep_setup_message(x, r);
-    uint64_t enough = x->o->universes ? min_u64(x->o->universes, SETUP_FAILURES_MAX)
-                                      : SETUP_FAILURES_MAX;
+    uint64_t enough =
+        x->o->universes ? min_u64(x->o->universes, SETUP_FAILURES_MAX) : SETUP_FAILURES_MAX;
     if (!x->out->last.setups && x->setup_failures >= enough && !x->broken) {
         x->out->outcome = EXPLORER_SETUP_FAILED;
         stop_running(x);
@@ -205,7 +205,7 @@ static void take_trouble(struct explorer *x, const char *data, size_t len)
     break_off(x);
 }
 
-/* --- workers that died -------------------------------------------------------------------------------------- */
+/* --- workers that died ------------------------------------------------------------------------ */
 
 static void describe_death(struct buf *b, int status, const struct strategy *s)
 {
@@ -232,8 +232,8 @@ static int store_crash(struct explorer *x, const struct worker_job *job, const c
     if (!w) {
         return -1;
     }
-    struct event head = {.type = EVENT_DIAGNOSTIC, .node = EVENT_NO_NODE,
-                         .length = (uint32_t)strlen(text)};
+    struct event head = {
+        .type = EVENT_DIAGNOSTIC, .node = EVENT_NO_NODE, .length = (uint32_t)strlen(text)};
     head.size = (uint32_t)round_up_u64(sizeof head + head.length, 8);
     cleanup_buf struct buf record = {0};
     static const char zero[8];
@@ -297,7 +297,7 @@ static void hear(struct explorer *x)
     }
 }
 
-/* --- the budget ------------------------------------------------------------------------------------------------ */
+/* --- the budget ------------------------------------------------------------------------------- */
 
 static bool may_begin(struct explorer *x)
 {

@@ -14,10 +14,20 @@ enum { NUMBER_COUNT = 14 };
 
 static void numbers_of(const struct store_universe *u, uint64_t v[NUMBER_COUNT])
 {
-    const uint64_t all[NUMBER_COUNT] = {
-        u->number,    u->seed,      (uint64_t)u->input_hash, (uint64_t)u->parent, u->branch_vtime_ns,
-        u->virtual_ns, u->wall_ns,  u->end_reason,           u->digest[0],        u->digest[1],
-        u->calls,     u->switches,  u->draws,                u->setup_complete};
+    const uint64_t all[NUMBER_COUNT] = {u->number,
+                                        u->seed,
+                                        (uint64_t)u->input_hash,
+                                        (uint64_t)u->parent,
+                                        u->branch_vtime_ns,
+                                        u->virtual_ns,
+                                        u->wall_ns,
+                                        u->end_reason,
+                                        u->digest[0],
+                                        u->digest[1],
+                                        u->calls,
+                                        u->switches,
+                                        u->draws,
+                                        u->setup_complete};
     memcpy(v, all, sizeof all);
 }
 

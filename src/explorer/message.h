@@ -10,7 +10,8 @@ enum message_type {
     MESSAGE_JOB = 1, /* to the worker: struct worker_job */
     MESSAGE_TICK,    /* struct worker_tick */
     MESSAGE_DONE,    /* struct worker_result, by message_put_result */
-    MESSAGE_TROUBLE, /* the host failed the worker: error kind, errno, message, hint; it then ends */
+    MESSAGE_TROUBLE, /* the host failed the worker: error kind, errno, message, hint; it then ends
+                      */
 };
 
 struct message_head {
@@ -32,7 +33,7 @@ struct worker_result {
     struct store_universe universe; /* texts owned by the result */
     char *setup_words;              /* owned: last lines when set-up failed, else NULL */
     struct property_set found;
-    uint64_t *behaviours;           /* owned */
+    uint64_t *behaviours; /* owned */
     size_t behaviour_count;
 };
 

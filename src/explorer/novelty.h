@@ -2,8 +2,8 @@
  * universes; that number does not depend on the order in which universes finish.
  *
  * A behaviour is the shape of a line that a service printed (numbers and identifiers left out), an
- * outcome of a property, a way in which a container or a command ended, or a kind of fault that hit a
- * node. */
+ * outcome of a property, a way in which a container or a command ended, or a kind of fault that hit
+ * a node. */
 #ifndef EVERETT_EXPLORER_NOVELTY_H
 #define EVERETT_EXPLORER_NOVELTY_H
 

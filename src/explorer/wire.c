@@ -63,7 +63,7 @@ static double get_double(struct wire *w)
     return v;
 }
 
-/* --- properties ----------------------------------------------------------------------------------------- */
+/* --- properties ------------------------------------------------------------------------------- */
 
 static void put_examples(struct buf *b, const struct property_examples *list)
 {
@@ -100,7 +100,7 @@ static void put_property(struct buf *b, const struct property *p)
 {
     const char *const texts[] = {p->group, p->name,     p->item,      p->display_type,
                                  p->file,  p->function, p->class_name};
-    const uint64_t numbers[] = {(uint64_t)p->line, p->declared,      p->good,         p->bad,
+    const uint64_t numbers[] = {(uint64_t)p->line, p->declared,       p->good,         p->bad,
                                 p->universes,      p->universes_good, p->universes_bad};
     wire_put_str(b, p->id);
     wire_put_u64(b, p->kind);

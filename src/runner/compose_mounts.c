@@ -33,7 +33,7 @@ static struct draft *draft(struct drafts *d, uint32_t kind, const char *target)
     return x;
 }
 
-/* --- binds ---------------------------------------------------------------------------------------- */
+/* --- binds ------------------------------------------------------------------------------------ */
 
 /* realpath(3) of a bind must stay below that of the compose directory: packing follows only links
  * inside the tree it packs, and must not begin outside. */
@@ -100,7 +100,7 @@ static char *bind_subpath(const struct composing *c, const struct compose_mount 
     return buf_steal(&b);
 }
 
-/* --- volumes ---------------------------------------------------------------------------------------- */
+/* --- volumes ---------------------------------------------------------------------------------- */
 
 static uint32_t add_volume(struct composing *c, const char *name)
 {
@@ -129,14 +129,16 @@ static uint32_t named_volume(const struct compose_project *p, const char *key)
     return 0;
 }
 
-/* --- drafts ----------------------------------------------------------------------------------------- */
+/* --- drafts ----------------------------------------------------------------------------------- */
 
 static int draft_volume(struct composing *c, struct drafts *d, const struct node_source *s,
                         const struct compose_mount *m)
 {
     if (m->subpath) {
-        err_set(c->err, ERR_USAGE, "service %s: volume %s is mounted by `subpath`, which universes "
-                "do not have yet", s->service->name, m->source);
+        err_set(c->err, ERR_USAGE,
+                "service %s: volume %s is mounted by `subpath`, which universes "
+                "do not have yet",
+                s->service->name, m->source);
         return err_hint(c->err, "mount the whole volume");
     }
     if (m->no_copy) {

@@ -10,13 +10,13 @@
 #include "compose/units.h"
 #include "runner/compose_plan_priv.h"
 
-#define SIGTERM_LINUX 15
+#define SIGTERM_LINUX            15
 #define HEALTH_INTERVAL_NS       (30ull * 1000000000) /* Docker's defaults */
 #define HEALTH_TIMEOUT_NS        (30ull * 1000000000)
 #define HEALTH_START_INTERVAL_NS (5ull * 1000000000)
 #define HEALTH_RETRIES           3u
 
-/* --- what runs ---------------------------------------------------------------------------------------- */
+/* --- what runs -------------------------------------------------------------------------------- */
 
 struct words {
     char **v; /* borrowed strings */
@@ -49,8 +49,10 @@ static int put_argv(struct composing *c, const struct node_source *s, struct pla
     *out = plan_put_strs(&c->out->builder, w.v, w.n);
     free(w.v);
     if (out->count == 0) {
-        err_set(c->err, ERR_USAGE, "service %s: neither the compose file nor image %s says what to "
-                "run", sv->name, sv->image);
+        err_set(c->err, ERR_USAGE,
+                "service %s: neither the compose file nor image %s says what to "
+                "run",
+                sv->name, sv->image);
         return err_hint(c->err, "give it a `command:`");
     }
     return 0;
@@ -146,7 +148,7 @@ static struct plan_list put_env(struct composing *c, const struct node_source *s
     return out;
 }
 
-/* --- who runs it --------------------------------------------------------------------------------------- */
+/* --- who runs it ------------------------------------------------------------------------------ */
 
 static int add_group(struct composing *c, const struct node_source *s, const char *name,
                      uint32_t **groups, size_t *count, size_t *cap)
@@ -178,7 +180,7 @@ static int put_groups(struct composing *c, const struct node_source *s, struct p
     return r;
 }
 
-/* --- its life ------------------------------------------------------------------------------------------- */
+/* --- its life --------------------------------------------------------------------------------- */
 
 static uint64_t pick(bool given, uint64_t compose, int64_t image, uint64_t fallback)
 {
@@ -228,8 +230,7 @@ static void put_health(struct composing *c, const struct node_source *s, struct 
     out->start_period_ns = pick(h->start_period_given, h->start_period_ns, i->start_period_ns, 0);
     out->start_interval_ns = pick(h->start_interval_given, h->start_interval_ns,
                                   i->start_interval_ns, HEALTH_START_INTERVAL_NS);
-    out->retries =
-        (uint32_t)pick(h->retries_given, h->retries, i->retries, HEALTH_RETRIES);
+    out->retries = (uint32_t)pick(h->retries_given, h->retries, i->retries, HEALTH_RETRIES);
 }
 
 static uint32_t plan_condition(enum compose_condition c)
@@ -293,7 +294,7 @@ static int put_stop_signal(struct composing *c, const struct node_source *s, uin
     return 0;
 }
 
-/* --- limits and network --------------------------------------------------------------------------------- */
+/* --- limits and network ----------------------------------------------------------------------- */
 
 static struct plan_list put_rlimits(struct composing *c, const struct node_source *s)
 {
@@ -304,8 +305,7 @@ static struct plan_list put_rlimits(struct composing *c, const struct node_sourc
         v[i].soft = u->soft;
         v[i].hard = u->hard;
     }
-    struct plan_list out =
-        plan_put_list(&c->out->builder, v, s->service->ulimit_count, sizeof *v);
+    struct plan_list out = plan_put_list(&c->out->builder, v, s->service->ulimit_count, sizeof *v);
     free(v);
     return out;
 }
@@ -352,12 +352,12 @@ static uint32_t fault_exclude(struct composing *c, const struct compose_service 
     static const struct {
         const char *name;
         uint32_t bits;
-    } names[] = {{"network", PLAN_EXCLUDE_NETWORK},
-                 {"pause", PLAN_EXCLUDE_PAUSE},
-                 {"kill", PLAN_EXCLUDE_KILL},
-                 {"stop", PLAN_EXCLUDE_STOP},
-                 {"all", PLAN_EXCLUDE_NETWORK | PLAN_EXCLUDE_PAUSE | PLAN_EXCLUDE_KILL |
-                             PLAN_EXCLUDE_STOP}};
+    } names[] = {
+        {"network", PLAN_EXCLUDE_NETWORK},
+        {"pause", PLAN_EXCLUDE_PAUSE},
+        {"kill", PLAN_EXCLUDE_KILL},
+        {"stop", PLAN_EXCLUDE_STOP},
+        {"all", PLAN_EXCLUDE_NETWORK | PLAN_EXCLUDE_PAUSE | PLAN_EXCLUDE_KILL | PLAN_EXCLUDE_STOP}};
     uint32_t bits = 0;
     for (size_t i = 0; i < s->fault_exclusions.n; i++) {
         uint32_t hit = 0;
@@ -373,7 +373,7 @@ static uint32_t fault_exclude(struct composing *c, const struct compose_service 
     return bits;
 }
 
-/* --- the node ---------------------------------------------------------------------------------------------- */
+/* --- the node --------------------------------------------------------------------------------- */
 
 /* Leaving these out in silence would test another system than the file describes. */
 static int refuse_unserved(struct composing *c, const struct node_source *s)

@@ -1,7 +1,7 @@
 /* From a compose project and its images to the boot plan of a universe.
  *
- * The plan's seed, input_hash and preempt_mean_calls are left zero: all universes of a run share the
- * other bytes. Node i of the plan is container i of the project. */
+ * The plan's seed, input_hash and preempt_mean_calls are left zero: all universes of a run share
+ * the other bytes. Node i of the plan is container i of the project. */
 #ifndef EVERETT_RUNNER_COMPOSE_PLAN_H
 #define EVERETT_RUNNER_COMPOSE_PLAN_H
 

@@ -20,8 +20,8 @@ struct composing {
     const struct compose_plan_request *r;
     const struct compose_project *p;
     struct err *err;
-    size_t injected_image;            /* position in out->images once packed */
-    struct plan_volume *volumes;      /* owned */
+    size_t injected_image;       /* position in out->images once packed */
+    struct plan_volume *volumes; /* owned */
     size_t volume_count, volume_cap;
 };
 
@@ -36,17 +36,19 @@ struct node_source {
 
 void composing_warn(struct composing *c, const char *fmt, ...) printf_like(2, 3);
 
-/* compose_inject.c: packs what Everett and the project's configs and secrets put into containers. */
+/* compose_inject.c: packs what Everett and the project's configs and secrets put into containers.
+ */
 int composing_inject(struct composing *c) must_check;
 /* "/files/SERVICE/N": where configs and secrets lie in the injected pack. The caller frees it. */
 char *injected_file_path(const char *service, size_t n);
 
 /* compose_mounts.c: packs the binds of all containers; then mounts, parents before children. */
 int composing_pack_binds(struct composing *c) must_check;
-int composing_mounts(struct composing *c, const struct node_source *s, struct plan_list *out)
-    must_check;
+int composing_mounts(struct composing *c, const struct node_source *s,
+                     struct plan_list *out) must_check;
 
 /* compose_node.c */
-int composing_node(struct composing *c, const struct node_source *s, struct plan_node *n) must_check;
+int composing_node(struct composing *c, const struct node_source *s,
+                   struct plan_node *n) must_check;
 
 #endif

@@ -16,10 +16,11 @@
 
 #define INPUTS_VERSION 1
 
-static const char *const kind_words[] = {
-    [SYSTEM_IMAGE_STORED] = "stored", [SYSTEM_IMAGE_BIND] = "bind", [SYSTEM_IMAGE_INJECTED] = "injected"};
+static const char *const kind_words[] = {[SYSTEM_IMAGE_STORED] = "stored",
+                                         [SYSTEM_IMAGE_BIND] = "bind",
+                                         [SYSTEM_IMAGE_INJECTED] = "injected"};
 
-/* --- identity ----------------------------------------------------------------------------------------- */
+/* --- identity --------------------------------------------------------------------------------- */
 
 static int read_all(int fd, struct buf *out)
 {
@@ -64,7 +65,7 @@ int run_identity_of(const struct compose_plan *cp, const char *engine_path,
     return 0;
 }
 
-/* --- keeping --------------------------------------------------------------------------------------------- */
+/* --- keeping ---------------------------------------------------------------------------------- */
 
 static struct buf *add_input(struct run_inputs *in, const char *name)
 {
@@ -98,9 +99,9 @@ static json_t *describe_images(const struct system_images *s)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < s->count; i++) {
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "kind",
-                                              kind_words[s->items[i].kind], "name",
-                                              s->items[i].name, "id", s->items[i].id));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:s}", "kind", kind_words[s->items[i].kind],
+                                        "name", s->items[i].name, "id", s->items[i].id));
     }
     return list;
 }
@@ -135,7 +136,7 @@ void run_inputs_fini(struct run_inputs *in)
     *in = (struct run_inputs){0};
 }
 
-/* --- reading back ------------------------------------------------------------------------------------------ */
+/* --- reading back ----------------------------------------------------------------------------- */
 
 static struct image *open_injected(const char *dir, size_t at, struct err *err)
 {
@@ -172,9 +173,8 @@ static int open_recorded(struct compose_plan *cp, const char *dir, struct image_
     while (k < SYSTEM_IMAGE_INJECTED && strcmp(kind_words[k], kind) != 0) {
         k++;
     }
-    struct image *image = k == SYSTEM_IMAGE_INJECTED
-                              ? open_injected(dir, cp->images.count, err)
-                              : image_open_id(store, id, err);
+    struct image *image = k == SYSTEM_IMAGE_INJECTED ? open_injected(dir, cp->images.count, err)
+                                                     : image_open_id(store, id, err);
     if (!image) {
         err_wrap(err, "image %s (sha256:%.12s) of the run", name, id);
         return err_hint(err, "load the very same image again: everett image load FILE.tar");

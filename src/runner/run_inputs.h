@@ -4,8 +4,8 @@
  *   images.json        engine build, and the images of the plan in its order, by id
  *   injected-N.index/.data   image N of the plan, when it lies in no image store
  *
- * The identity of a run hashes plan (which names images by digest) and engine build; together with a
- * seed it decides a history. */
+ * The identity of a run hashes plan (which names images by digest) and engine build; together with
+ * a seed it decides a history. */
 #ifndef EVERETT_RUNNER_RUN_INPUTS_H
 #define EVERETT_RUNNER_RUN_INPUTS_H
 

@@ -16,9 +16,9 @@
 
 #define HEAD_BYTES 256 /* BINPRM_BUF_SIZE of Linux: what execve looks at */
 
-static const char *const prefixes[] = {"first_",     "parallel_driver_", "serial_driver_",
-                                       "singleton_driver_", "anytime_",  "eventually_",
-                                       "finally_"};
+static const char *const prefixes[] = {
+    "first_",   "parallel_driver_", "serial_driver_", "singleton_driver_",
+    "anytime_", "eventually_",      "finally_"};
 
 /* One template directory of one image. */
 struct scan {
@@ -51,7 +51,7 @@ static void finding(struct scan *s, bool is_problem, const char *hint, const cha
     f->hint = hint ? mem_strdup(hint) : NULL;
 }
 
-/* --- whether execve would take it -------------------------------------------------------------------------- */
+/* --- whether execve would take it ------------------------------------------------------------- */
 
 static ssize_t read_head(const struct image *image, const struct pack_inode *inode,
                          char head[HEAD_BYTES + 1])
@@ -109,8 +109,8 @@ static void check_shebang(struct scan *s, const char *path, char *head)
     head[strcspn(head, "\n")] = 0;
     char *save = NULL, *program = strtok_r(head + 2, " \t\r", &save);
     if (!program) {
-        finding(s, true, "write the interpreter behind #!", "%s: its first line names no interpreter",
-                path);
+        finding(s, true, "write the interpreter behind #!",
+                "%s: its first line names no interpreter", path);
         return;
     }
     if (!is_executable(s->image, program)) {
@@ -145,7 +145,7 @@ static void check_format(struct scan *s, const char *path, const struct pack_ino
     }
 }
 
-/* --- walking ------------------------------------------------------------------------------------------------ */
+/* --- walking ---------------------------------------------------------------------------------- */
 
 static bool has_prefix(const char *name)
 {
@@ -180,8 +180,8 @@ static void add_command(struct scan *s, const char *name)
     }
     (void)ARRAY_PUSH(t->commands, t->count, t->cap);
     memmove(&t->commands[at + 1], &t->commands[at], (t->count - 1 - at) * sizeof *t->commands);
-    t->commands[at] = (struct test_command){mem_strdup(s->template), mem_strdup(name),
-                                            mem_strdup(s->container)};
+    t->commands[at] =
+        (struct test_command){mem_strdup(s->template), mem_strdup(name), mem_strdup(s->container)};
 }
 
 static void scan_command(struct scan *s, const char *name)
@@ -291,7 +291,9 @@ void test_commands_find(struct test_commands *t, const struct compose_project *p
         const struct compose_service *service = &project->services[project->containers[i].service];
         size_t at = system_images_find(images, SYSTEM_IMAGE_STORED, service->image);
         if (at != SIZE_MAX && !seen_before(project, i)) {
-            struct scan s = {.out = t, .image = images->items[at].image, .service = service,
+            struct scan s = {.out = t,
+                             .image = images->items[at].image,
+                             .service = service,
                              .container = project->containers[i].name};
             scan_image(&s);
         }

@@ -42,7 +42,7 @@ int files_errno(struct err *err, int host_errno, const char *fmt, ...)
     free(what);
     if (host_errno == ENOSPC || host_errno == EDQUOT || host_errno == EFBIG) {
         err_hint(err, "every universe that had finished is kept; free some space, or choose "
-                      "another place with --output");
+                      "another place with --out");
     }
     return -1;
 }

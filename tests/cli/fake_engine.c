@@ -90,12 +90,13 @@ static void sdk(struct fake *f, const char *json)
 static void check(struct fake *f, const char *id, bool hit, bool holds)
 {
     char json[512];
-    snprintf(json, sizeof json,
-             "{\"antithesis_assert\":{\"id\":\"%s\",\"message\":\"%s\",\"hit\":%s,\"must_hit\":true,"
-             "\"condition\":%s,\"assert_type\":\"always\",\"display_type\":\"Always\","
-             "\"location\":{\"class\":\"\",\"function\":\"main\",\"file\":\"x.c\",\"begin_line\":4,"
-             "\"begin_column\":0},\"details\":null}}",
-             id, id, hit ? "true" : "false", holds ? "true" : "false");
+    snprintf(
+        json, sizeof json,
+        "{\"antithesis_assert\":{\"id\":\"%s\",\"message\":\"%s\",\"hit\":%s,\"must_hit\":true,"
+        "\"condition\":%s,\"assert_type\":\"always\",\"display_type\":\"Always\","
+        "\"location\":{\"class\":\"\",\"function\":\"main\",\"file\":\"x.c\",\"begin_line\":4,"
+        "\"begin_column\":0},\"details\":null}}",
+        id, id, hit ? "true" : "false", holds ? "true" : "false");
     sdk(f, json);
 }
 

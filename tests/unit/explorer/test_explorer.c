@@ -35,8 +35,12 @@ static void strategies(void **state)
 
 static struct worker_result sample(void)
 {
-    struct worker_result r = {.universe = {.number = 7, .seed = UINT64_MAX, .input_hash = -5,
-                                           .parent = -1, .virtual_ns = 9, .digest = {3, 4},
+    struct worker_result r = {.universe = {.number = 7,
+                                           .seed = UINT64_MAX,
+                                           .input_hash = -5,
+                                           .parent = -1,
+                                           .virtual_ns = 9,
+                                           .digest = {3, 4},
                                            .setup_complete = true}};
     r.universe.end_text = mem_strdup("");
     r.setup_words = mem_strdup("last words");
@@ -45,8 +49,8 @@ static struct worker_result sample(void)
     struct property *p = property_get(&r.found, &key);
     p->group = mem_strdup("SDK");
     p->line = -3;
-    struct property_example x = {.universe = 7, .vtime_ns = 8, .node = 2,
-                                 .details = (char *)(uintptr_t) "{\"a\":1}"};
+    struct property_example x = {
+        .universe = 7, .vtime_ns = 8, .node = 2, .details = (char *)(uintptr_t) "{\"a\":1}"};
     property_record(p, true, &x);
     property_record(p, false, &x);
     struct guidance *g = guidance_get(&r.found, "g", GUIDANCE_NUMERIC, true);

@@ -23,7 +23,8 @@
 
 static const char config[] =
     "{\"Entrypoint\":[\"/bin/app\"],"
-    "\"Cmd\":[\"--image\"],\"Env\":[\"FROM_IMAGE=1\",\"GONE=1\",\"BOTH=image\"],\"User\":\"worker\","
+    "\"Cmd\":[\"--image\"],\"Env\":[\"FROM_IMAGE=1\",\"GONE=1\",\"BOTH=image\"],\"User\":"
+    "\"worker\","
     "\"WorkingDir\":\"/srv\",\"Volumes\":{\"/data\":{},\"/cache\":{}},\"StopSignal\":\"SIGINT\","
     "\"Healthcheck\":{\"Test\":[\"CMD-SHELL\",\"true\"],\"Interval\":7000000000}}";
 
@@ -72,7 +73,8 @@ static void load_image(struct fixture *f)
     struct image_load_result r;
     maker_begin(&m);
     maker_bytes(&m, "bin/app", 0755, "\177ELF", 4);
-    maker_file(&m, "etc/passwd", 0644, "root:x:0:0::/root:/bin/sh\nworker:x:1000:50::/home/w:/bin/sh\n");
+    maker_file(&m, "etc/passwd", 0644,
+               "root:x:0:0::/root:/bin/sh\nworker:x:1000:50::/home/w:/bin/sh\n");
     maker_file(&m, "etc/group", 0644, "root:x:0:\nusers:x:50:\nstaff:x:60:\n");
     struct buf layer = maker_end(&m);
     char *path = maker_path(f->dir, "app.tar");
@@ -102,11 +104,14 @@ static int set_up(void **state)
     load_image(f);
     assert_int_equal(compose_load(f->compose_dir, NULL, &f->project, &err), 0);
     fault_config_default(&f->faults);
-    f->request = (struct compose_plan_request){.project = f->project, .dir = f->compose_dir,
-                                               .store = f->store, .faults = &f->faults,
+    f->request = (struct compose_plan_request){.project = f->project,
+                                               .dir = f->compose_dir,
+                                               .store = f->store,
+                                               .faults = &f->faults,
                                                .libvoidstar = maker_path(f->dir, "libvoidstar.so"),
                                                .stop_faults = maker_path(f->dir, "stop-faults"),
-                                               .length_ns = 60, .setup_limit_ns = 600};
+                                               .length_ns = 60,
+                                               .setup_limit_ns = 600};
     free(home);
     free(conf);
     *state = f;
@@ -333,8 +338,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(what_runs),  TEST(environment), TEST(users_and_limits), TEST(health_and_order),
-        TEST(mounts),     TEST(round_trip),  TEST(identity),         TEST(bind_outside),
+        TEST(what_runs), TEST(environment), TEST(users_and_limits), TEST(health_and_order),
+        TEST(mounts),    TEST(round_trip),  TEST(identity),         TEST(bind_outside),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);
