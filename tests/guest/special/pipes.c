@@ -230,6 +230,10 @@ TEST(reopen_through_proc)
     CHECK(write(w, "q", 1) == 1 && read(p[0], buf, 4) == 1);
     close(w);
     CHECK(read(p[0], buf, 4) == 0);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", p[0]);
+    CHECK(read(open(path, O_RDONLY), buf, 4) == 0); /* no writer is waited for */
+    CHECK(read(open(path, O_RDONLY | O_NONBLOCK), buf, 4) == 0);
+    CHECK(open(path, O_WRONLY) >= 0);
 }
 
 TEST(sendfile)

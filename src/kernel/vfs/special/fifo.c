@@ -92,7 +92,7 @@ static bool may_open(struct task *t, struct pipe *p, uint32_t flags, bool writer
 {
     uint64_t counter = writer ? p->r_counter : p->w_counter;
 
-    if ((flags & O_ACCMODE) == O_RDWR || (!writer && (flags & O_NONBLOCK))) {
+    if (p->anonymous || (flags & O_ACCMODE) == O_RDWR || (!writer && (flags & O_NONBLOCK))) {
         return true;
     }
     if (t->call.scratch[SCRATCH_TICKET] != 0 && counter != t->call.scratch[SCRATCH_COUNTER]) {

@@ -267,7 +267,7 @@ void pipe_attach(struct pipe *p, struct file *f)
     e->reads = mode != O_WRONLY;
     e->writes = mode != O_RDONLY;
     /* No hang-up before the first writer comes, for readers that did not wait for one. */
-    if (e->reads && (f->flags & O_NONBLOCK) && !pipe_has_writers(p)) {
+    if (!p->anonymous && e->reads && (f->flags & O_NONBLOCK) && !pipe_has_writers(p)) {
         e->w_counter = p->w_counter;
     }
     p->readers += e->reads;
@@ -283,6 +283,7 @@ void pipe_create(struct machine *m, uint32_t flags, struct file *ends[2])
     struct inode *inode = anon_inode_create(m, "pipe", ABI_S_IFIFO | 0600);
     struct pipe *p = pipe_alloc(m, inode);
 
+    p->anonymous = true;
     for (unsigned i = 0; i < 2; i++) {
         uint32_t f_flags = (flags & (O_NONBLOCK | O_DIRECT)) | (i == 0 ? O_RDONLY : O_WRONLY);
 

@@ -39,6 +39,7 @@ struct pipe {
     uint32_t slots, head, used;
     uint32_t bytes;
     uint32_t readers, writers, files;
+    bool anonymous;                /* made by pipe(2): opening it again never waits (fs/pipe.c) */
     uint64_t r_counter, w_counter; /* opens so far */
     uint64_t next_ticket;
     struct waitq rd_wq, wr_wq, rdwr_wq, open_wq;
