@@ -1,6 +1,6 @@
-/* libFuzzer target for what guests send to the kernel's own network services. The first byte chooses:
- * D a DNS message, N netlink requests, C the control block of sendmsg. What is answered must be well
- * formed, the same each time, and leave nothing behind.
+/* libFuzzer target for what guests send to the kernel's own network services. The first byte
+ * chooses: D a DNS message, N netlink requests, C the control block of sendmsg. What is answered
+ * must be well formed, the same each time, and leave nothing behind.
  *
  *   clang -g -O1 -fsanitize=fuzzer,address,undefined -DEVERETT_HOST_BUILD -D_GNU_SOURCE -Isrc \
  *       -Itests/unit/kernel -Itests/unit/net tests/fuzz/fuzz_net.c tests/unit/net/world.c \
@@ -53,8 +53,8 @@ static void fuzz_netlink(const uint8_t *data, uint32_t size)
 {
     struct list_head answers;
     list_init(&answers);
-    struct nl_reply r = {.m = w.m, .ns = w.nodes[0]->net, .portid = 1, .strict = size & 1,
-                         .queue = &answers};
+    struct nl_reply r = {
+        .m = w.m, .ns = w.nodes[0]->net, .portid = 1, .strict = size & 1, .queue = &answers};
     netlink_request(&r, data, size, size & 2);
     while (!list_empty(&answers)) {
         struct skb *s = list_first_entry(&answers, struct skb, link);

@@ -10,9 +10,9 @@
 #include "kernel/vfs/file.h"
 
 #define CMSG_MAX_BYTES 20480u /* net.core.optmem_max: ENOBUFS above */
-#define CAP_SETGID 6
-#define CAP_SETUID 7
-#define CAP_SYS_ADMIN 21
+#define CAP_SETGID     6
+#define CAP_SETUID     7
+#define CAP_SYS_ADMIN  21
 
 void scm_free(struct machine *m, struct scm *s)
 {
@@ -64,10 +64,10 @@ static int take_creds(struct task *t, const unsigned char *data, uint64_t bytes,
     }
     memcpy(&c, data, sizeof c);
     bool pid = c.pid == t->process->pid || task_capable(t, CAP_SYS_ADMIN);
-    bool uid = c.uid == me->uid || c.uid == me->euid || c.uid == me->suid ||
-               task_capable(t, CAP_SETUID);
-    bool gid = c.gid == me->gid || c.gid == me->egid || c.gid == me->sgid ||
-               task_capable(t, CAP_SETGID);
+    bool uid =
+        c.uid == me->uid || c.uid == me->euid || c.uid == me->suid || task_capable(t, CAP_SETUID);
+    bool gid =
+        c.gid == me->gid || c.gid == me->egid || c.gid == me->sgid || task_capable(t, CAP_SETGID);
     if (!pid || !uid || !gid) {
         return -EPERM;
     }
@@ -192,7 +192,8 @@ int cmsg_parse(struct task *t, struct sock *sk, gaddr ctl, uint64_t len, struct 
     return err;
 }
 
-/* --- receiving --------------------------------------------------------------------------------- */
+/* --- receiving ---------------------------------------------------------------------------------
+ */
 
 void cmsg_put(struct cmsg_out *o, int level, int type, const void *data, uint32_t len)
 {

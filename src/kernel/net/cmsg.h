@@ -23,7 +23,8 @@ struct scm {
 };
 
 /* Parses the control block of sendmsg for sk's protocol. *scm and info are filled in; *scm is NULL
- * if there is nothing to pass. Errors: EINVAL, EBADF, EPERM, ETOOMANYREFS as sendmsg(2), unix(7). */
+ * if there is nothing to pass. Errors: EINVAL, EBADF, EPERM, ETOOMANYREFS as sendmsg(2), unix(7).
+ */
 int cmsg_parse(struct task *t, struct sock *sk, gaddr ctl, uint64_t len, struct scm **scm,
                struct send_info *info) must_check;
 void scm_free(struct machine *m, struct scm *s); /* accepts NULL */

@@ -9,9 +9,9 @@
 #include "kernel/net/skb.h"
 #include "kernel/net/tcp.h"
 
-#define DNS_TTL     600u /* as Docker's resolver */
-#define DNS_HEADER  12u
-#define DNS_ADDRS   64u
+#define DNS_TTL    600u /* as Docker's resolver */
+#define DNS_HEADER 12u
+#define DNS_ADDRS  64u
 
 enum { TYPE_A = 1, TYPE_PTR = 12, TYPE_AAAA = 28, TYPE_OPT = 41, TYPE_ANY = 255 };
 enum { RCODE_OK = 0, RCODE_FORMAT = 1, RCODE_NAME = 3, RCODE_NOTIMPL = 4 };
@@ -44,7 +44,8 @@ static void put16(unsigned char *p, uint32_t v)
     p[1] = (unsigned char)v;
 }
 
-/* --- parsing ----------------------------------------------------------------------------------- */
+/* --- parsing -----------------------------------------------------------------------------------
+ */
 
 /* Labels of a question, which are never compressed. Returns the position behind, or 0. */
 static uint32_t parse_name(const struct query *q, uint32_t at, char *name)
@@ -110,7 +111,8 @@ static int parse(struct query *q, const unsigned char *msg, uint32_t len)
     return RCODE_OK;
 }
 
-/* --- answering --------------------------------------------------------------------------------- */
+/* --- answering ---------------------------------------------------------------------------------
+ */
 
 /* One record whose name is the question's (a pointer to byte 12). */
 static void add_record(struct answer *a, uint16_t type, const unsigned char *data, uint32_t n)
@@ -270,7 +272,8 @@ uint32_t dns_answer(const struct netns *ns, const unsigned char *msg, uint32_t l
     return a.len;
 }
 
-/* --- over UDP ---------------------------------------------------------------------------------- */
+/* --- over UDP ----------------------------------------------------------------------------------
+ */
 
 bool dns_is_server(const struct endpoint *e)
 {
@@ -292,7 +295,8 @@ void dns_udp_input(struct netns *ns, struct skb *s)
     skb_free(ns->m, s);
 }
 
-/* --- over TCP: two bytes of length, then the message (RFC 1035 4.2.2) ----------------------------- */
+/* --- over TCP: two bytes of length, then the message (RFC 1035 4.2.2)
+ * ----------------------------- */
 
 struct dns_buffer {
     uint32_t len;

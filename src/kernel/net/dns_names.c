@@ -1,5 +1,6 @@
-/* Which names mean which containers. A name is a container's name, its service, its host name or one
- * of its aliases on a network both share; containers that are down have none, as with Docker. */
+/* Which names mean which containers. A name is a container's name, its service, its host name or
+ * one of its aliases on a network both share; containers that are down have none, as with Docker.
+ */
 #include "base/str.h"
 #include "kernel/machine.h"
 #include "kernel/net/dns.h"
@@ -146,8 +147,8 @@ uint32_t dns_reverse(const struct netns *ns, const struct ipaddr *a, char *out, 
         }
         const struct plan_network *nw =
             PLAN_AT(m->plan, m->plan->networks, struct plan_network, network);
-        size_t n = str_format(out, cap, "%s.%s", m->nodes[owner]->name,
-                              PLAN_STR(m->plan, nw->name));
+        size_t n =
+            str_format(out, cap, "%s.%s", m->nodes[owner]->name, PLAN_STR(m->plan, nw->name));
         return n < cap ? (uint32_t)n : 0;
     }
     return 0;

@@ -160,7 +160,7 @@ static bool port_free(const struct port_use *u, const struct port_use *own, stru
 {
     struct list_head *bucket = &table[u->port % PORT_HASH];
     struct port_use *other;
-    list_for_each_entry(other, bucket, link) {
+    list_for_each_entry (other, bucket, link) {
         if (other != own && ports_conflict(u, other, tcp)) {
             return false;
         }

@@ -10,22 +10,22 @@ struct skb;
 /* Occupies a port of a name space. Embedded in the socket or the TIME_WAIT remnant. */
 struct port_use {
     struct list_head link;
-    struct ipaddr addr;  /* any: wildcard */
-    uint16_t port;       /* 0: none */
+    struct ipaddr addr; /* any: wildcard */
+    uint16_t port;      /* 0: none */
     uint16_t family;
     uint32_t uid, bound_if;
     bool v6only, reuse, reuseport, listening;
-    bool by_bind;        /* by bind(2), not chosen by connect(2) */
+    bool by_bind; /* by bind(2), not chosen by connect(2) */
 };
 
 #define IP_OPT_MAX 40u
 
 struct inet_sock {
-    struct sock sk; /* first */
+    struct sock sk;                /* first */
     struct endpoint local, remote; /* remote.port 0: not connected */
     struct port_use use;
-    bool local_by_user;  /* bind gave an address */
-    bool port_by_user;   /* bind gave a port */
+    bool local_by_user; /* bind gave an address */
+    bool port_by_user;  /* bind gave a port */
     bool v6only, freebind, transparent, recverr, recverr6, hdrincl;
     bool pktinfo, pktinfo6, recvtos, recvttl, recvtclass, recvhoplimit, recvorigdst;
     bool kept[6]; /* options about headers that are not modelled: only read back */
@@ -55,11 +55,12 @@ int inet_addr_parse(const struct inet_sock *is, const union abi_sockaddr *a, uin
 int inet_addr_format(const struct inet_sock *is, const struct endpoint *e, union abi_sockaddr *out);
 int inet_getname(struct sock *sk, bool peer, union abi_sockaddr *out);
 
-/* Checks and takes a port: the given one, or an ephemeral one for 0. `head` is the protocol's table.
- * 0, -EADDRINUSE, -EACCES. */
+/* Checks and takes a port: the given one, or an ephemeral one for 0. `head` is the protocol's
+ * table. 0, -EADDRINUSE, -EACCES. */
 int port_bind(struct inet_sock *is, struct list_head *table, uint16_t port, bool tcp);
 void port_release(struct port_use *u);
-/* An ephemeral port for connect: `taken` says whether the choice would collide. 0 if none is free. */
+/* An ephemeral port for connect: `taken` says whether the choice would collide. 0 if none is free.
+ */
 uint16_t port_ephemeral(struct inet_sock *is, bool (*taken)(struct inet_sock *is, uint16_t port));
 void port_use_init(struct port_use *u);
 /* Records a port that needs no check (accepted children, connect's choice). */

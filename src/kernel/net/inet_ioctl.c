@@ -13,7 +13,6 @@
 
 #define CAP_NET_ADMIN 12
 
-
 static void put_addr(struct abi_ifreq *r, uint32_t addr)
 {
     memset(r->raw, 0, sizeof r->raw);

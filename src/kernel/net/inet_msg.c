@@ -143,17 +143,17 @@ int64_t inet_recv_error(struct task *t, struct inet_sock *is, struct sock_msg *m
         msg->name_len = (uint32_t)inet_addr_format(is, &e->icmp.inner_dst, msg->name);
     }
     if (msg->ctl) {
-        uint32_t len = (uint32_t)(sizeof err.ee +
-                                  (v4 ? sizeof err.offender.in : sizeof err.offender.in6));
-        cmsg_put(msg->ctl, v4 ? ABI_SOL_IP : ABI_SOL_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, &err, len);
+        uint32_t len =
+            (uint32_t)(sizeof err.ee + (v4 ? sizeof err.offender.in : sizeof err.offender.in6));
+        cmsg_put(msg->ctl, v4 ? ABI_SOL_IP : ABI_SOL_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, &err,
+                 len);
     }
     msg->out_flags |= ABI_MSG_ERRQUEUE;
     if (!(msg->flags & ABI_MSG_PEEK)) {
         list_del(&e->link);
         skb_free(is->sk.m, e);
-        is->sk.err = list_empty(&is->errq)
-                         ? 0
-                         : list_first_entry(&is->errq, struct skb, link)->icmp.error;
+        is->sk.err =
+            list_empty(&is->errq) ? 0 : list_first_entry(&is->errq, struct skb, link)->icmp.error;
     }
     return 0;
 }

@@ -20,8 +20,14 @@ struct opt_row {
     int min, max;    /* else -EINVAL */
 };
 
-#define B(name, field) {name, true, offsetof(struct inet_sock, field), INT32_MIN, INT32_MAX}
-#define I(name, field, low, high) {name, false, offsetof(struct inet_sock, field), low, high}
+#define B(name, field)                                                                             \
+    {                                                                                              \
+        name, true, offsetof(struct inet_sock, field), INT32_MIN, INT32_MAX                        \
+    }
+#define I(name, field, low, high)                                                                  \
+    {                                                                                              \
+        name, false, offsetof(struct inet_sock, field), low, high                                  \
+    }
 
 static const struct opt_row rows4[] = {
     I(IP_TOS, tos, 0, 255),
@@ -103,7 +109,8 @@ static int row_get(const struct inet_sock *is, const struct opt_row *r)
 
 /* --- groups ---------------------------------------------------------------------------------- */
 
-static int group_change(struct inet_sock *is, const struct ipaddr *group, uint32_t ifindex, bool join)
+static int group_change(struct inet_sock *is, const struct ipaddr *group, uint32_t ifindex,
+                        bool join)
 {
     struct machine *m = is->sk.m;
     if (!ip_is_multicast(group)) {
@@ -209,8 +216,9 @@ static int multicast_if(struct task *t, struct inet_sock *is, gaddr val, uint32_
     if (len < sizeof mr.imr_address) {
         return -EINVAL;
     }
-    uint32_t n = len >= sizeof mr ? sizeof mr
-                                  : len >= sizeof(struct ip_mreq) ? sizeof(struct ip_mreq) : 4;
+    uint32_t n = len >= sizeof mr                ? sizeof mr
+                 : len >= sizeof(struct ip_mreq) ? sizeof(struct ip_mreq)
+                                                 : 4;
     void *dst = n == 4 ? (void *)&mr.imr_address : (void *)&mr;
     int err = user_read(t, dst, val, n);
     if (err) {
@@ -277,7 +285,8 @@ static int setopt4(struct task *t, struct inet_sock *is, int name, gaddr val, ui
     if (name == IP_TOS) { /* the ECN bits of a connection are not the program's */
         return row_set(is, r, v & (stream ? 0xfc : 0xff));
     }
-    if ((name == IP_MULTICAST_TTL && stream) || (name == IP_NODEFRAG && is->sk.type != ABI_SOCK_RAW)) {
+    if ((name == IP_MULTICAST_TTL && stream) ||
+        (name == IP_NODEFRAG && is->sk.type != ABI_SOCK_RAW)) {
         return name == IP_NODEFRAG ? -ENOPROTOOPT : -EINVAL;
     }
     return row_set(is, r, v);
@@ -378,8 +387,7 @@ static int64_t getopt6(struct task *t, struct inet_sock *is, int name, void *buf
         break;
     }
     const struct opt_row *r = row_of(rows6, ARRAY_LEN(rows6), name);
-    return r ? sock_opt_put_int(buf, cap, row_get(is, r))
-             : sock_opt_unknown(t, ABI_SOL_IPV6, name);
+    return r ? sock_opt_put_int(buf, cap, row_get(is, r)) : sock_opt_unknown(t, ABI_SOL_IPV6, name);
 }
 
 int64_t inet_getopt(struct task *t, struct inet_sock *is, int level, int name, void *buf,

@@ -15,8 +15,8 @@
  * retrans_time_ms). */
 #define NEIGH_FAIL_NS (3 * NSEC_PER_SEC)
 
-#define ICMP_UNREACH   3
-#define ICMP6_UNREACH  1
+#define ICMP_UNREACH  3
+#define ICMP6_UNREACH 1
 
 static struct skb *error_about(struct machine *m, const struct skb *s, uint8_t code, int error)
 {
@@ -46,8 +46,10 @@ static bool may_answer(const struct skb *s)
 static int errno_of(bool v4, uint8_t code)
 {
     if (v4) {
-        return code == 0 ? ENETUNREACH : code == 1 ? EHOSTUNREACH : code == 2 ? ENOPROTOOPT
-                                                                              : ECONNREFUSED;
+        return code == 0   ? ENETUNREACH
+               : code == 1 ? EHOSTUNREACH
+               : code == 2 ? ENOPROTOOPT
+                           : ECONNREFUSED;
     }
     return code == 0 ? ENETUNREACH : code == 4 ? ECONNREFUSED : EHOSTUNREACH;
 }

@@ -1,5 +1,5 @@
-/* Internet addresses. One form for both families: IPv4 is kept v4-mapped (RFC 4291 2.5.5.2), so that
- * one table serves AF_INET and AF_INET6. Ports are in host byte order inside the kernel. */
+/* Internet addresses. One form for both families: IPv4 is kept v4-mapped (RFC 4291 2.5.5.2), so
+ * that one table serves AF_INET and AF_INET6. Ports are in host byte order inside the kernel. */
 #ifndef EVERETT_KERNEL_NET_IP_H
 #define EVERETT_KERNEL_NET_IP_H
 

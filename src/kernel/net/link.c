@@ -1,5 +1,6 @@
 /* Links. One queue a direction, ordered by (time of arrival, order of sending); one timer for its
- * head. In-order packets (TCP) never overtake each other; datagrams may, when the jitter says so. */
+ * head. In-order packets (TCP) never overtake each other; datagrams may, when the jitter says so.
+ */
 #include "kernel/net/link.h"
 
 #include "kernel/machine.h"
@@ -8,7 +9,8 @@
 #include "kernel/node.h"
 #include "kernel/trace/trace.h"
 
-#define LINK_QUEUE_MAX 65536u /* packets under way or held; more are lost, as in a full device queue */
+#define LINK_QUEUE_MAX                                                                             \
+    65536u /* packets under way or held; more are lost, as in a full device queue */
 
 struct link {
     struct timer timer;
@@ -200,11 +202,11 @@ void net_link_fini(struct machine *m)
         }
         timer_disarm(m, &l->timer);
         struct skb *s, *tmp;
-        list_for_each_entry_safe(s, tmp, &l->queue, link) {
+        list_for_each_entry_safe (s, tmp, &l->queue, link) {
             list_del(&s->link);
             skb_free(m, s);
         }
-        list_for_each_entry_safe(s, tmp, &l->jam, link) {
+        list_for_each_entry_safe (s, tmp, &l->jam, link) {
             list_del(&s->link);
             skb_free(m, s);
         }

@@ -51,7 +51,7 @@ void net_node_down(struct node *n)
     unix_gc(n->m);
     net_flush(n->m);
     struct sock *sk, *tmp;
-    list_for_each_entry_safe(sk, tmp, &ns->socks, ns_link) {
+    list_for_each_entry_safe (sk, tmp, &ns->socks, ns_link) {
         if (sk->family == ABI_AF_INET || sk->family == ABI_AF_INET6) {
             sock_set_error(sk, ENETDOWN); /* held open by something that outlives the container */
         }

@@ -1,4 +1,5 @@
-/* AF_NETLINK sockets (netlink(7)): framing, addresses, options. NETLINK_ROUTE is the only family. */
+/* AF_NETLINK sockets (netlink(7)): framing, addresses, options. NETLINK_ROUTE is the only family.
+ */
 #include "kernel/net/netlink.h"
 
 #include <linux/rtnetlink.h>
@@ -30,7 +31,8 @@ static struct nl_sock *nl_of(struct sock *sk)
     return (struct nl_sock *)sk;
 }
 
-/* --- building answers -------------------------------------------------------------------------- */
+/* --- building answers --------------------------------------------------------------------------
+ */
 
 static struct nlmsghdr *current_head(struct nl_reply *r)
 {
@@ -103,10 +105,10 @@ void netlink_request(struct nl_reply *r, const unsigned char *msg, uint32_t len,
         /* Only requests, and control messages below NLMSG_MIN_TYPE are ignored. */
         if ((h.nlmsg_flags & NLM_F_REQUEST) && h.nlmsg_type >= NLMSG_MIN_TYPE) {
             bool changes = (h.nlmsg_type - RTM_BASE) % 4 != 2;
-            err = changes && !admin ? -EPERM
-                                    : netlink_route_request(r, h.nlmsg_type, h.nlmsg_flags,
-                                                            msg + sizeof h,
-                                                            h.nlmsg_len - (uint32_t)sizeof h);
+            err = changes && !admin
+                      ? -EPERM
+                      : netlink_route_request(r, h.nlmsg_type, h.nlmsg_flags, msg + sizeof h,
+                                              h.nlmsg_len - (uint32_t)sizeof h);
             if (err == -EOPNOTSUPP) {
                 r->unknown = h.nlmsg_type;
             }
@@ -124,12 +126,13 @@ void netlink_request(struct nl_reply *r, const unsigned char *msg, uint32_t len,
     }
 }
 
-/* --- socket operations --------------------------------------------------------------------------- */
+/* --- socket operations ---------------------------------------------------------------------------
+ */
 
 static bool portid_taken(const struct nl_sock *ns, uint32_t portid)
 {
     struct sock *sk;
-    list_for_each_entry(sk, &ns->sk.ns->socks, ns_link) {
+    list_for_each_entry (sk, &ns->sk.ns->socks, ns_link) {
         if (sk->family == ABI_AF_NETLINK && sk->protocol == ns->sk.protocol && nl_of(sk) != ns &&
             nl_of(sk)->bound && nl_of(sk)->portid == portid) {
             return true;
@@ -251,8 +254,8 @@ static int64_t nl_send(struct task *t, struct sock *sk, struct sock_msg *msg)
     }
     struct list_head answers;
     list_init(&answers);
-    struct nl_reply r = {.m = sk->m, .ns = sk->ns, .portid = ns->portid, .strict = ns->strict,
-                         .queue = &answers};
+    struct nl_reply r = {
+        .m = sk->m, .ns = sk->ns, .portid = ns->portid, .strict = ns->strict, .queue = &answers};
     netlink_request(&r, buf, (uint32_t)n, task_capable(t, CAP_NET_ADMIN));
     kfree(sk->m, buf);
     if (r.unknown) {

@@ -15,12 +15,12 @@ struct nl_reply {
     uint32_t seq, portid; /* of the request */
     bool strict;          /* NETLINK_GET_STRICT_CHK */
     struct list_head *queue;
-    struct skb *cur;      /* being filled */
-    uint32_t unknown;     /* message type that is not supported; 0 none */
+    struct skb *cur;  /* being filled */
+    uint32_t unknown; /* message type that is not supported; 0 none */
 };
 
-/* Answers every request in msg[0..len). `admin`: the sender may change things (which is refused all the
- * same). Malformed messages end the walk, as netlink_rcv_skb does. */
+/* Answers every request in msg[0..len). `admin`: the sender may change things (which is refused all
+ * the same). Malformed messages end the walk, as netlink_rcv_skb does. */
 void netlink_request(struct nl_reply *r, const unsigned char *msg, uint32_t len, bool admin);
 
 /* For netlink_route.c: appends a message; attributes follow with nl_attr. */

@@ -1,6 +1,7 @@
-/* rtnetlink(7): links, addresses, routes and neighbours as glibc, Go, iproute2 and BEAM ask for them. */
-#include <linux/rtnetlink.h>
+/* rtnetlink(7): links, addresses, routes and neighbours as glibc, Go, iproute2 and BEAM ask for
+ * them. */
 #include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
 
 #include "abi/socket.h"
 #include "base/str.h"
@@ -45,7 +46,8 @@ static void dump_done(struct nl_reply *r)
     *code = 0;
 }
 
-/* --- links ------------------------------------------------------------------------------------- */
+/* --- links -------------------------------------------------------------------------------------
+ */
 
 static void put_link(struct nl_reply *r, const struct netif *f, uint16_t flags)
 {
@@ -116,7 +118,8 @@ static int get_link(struct nl_reply *r, bool dump, const unsigned char *body, ui
     const struct netif *f = netns_if(r->ns, want.ifi_index > 0 ? (uint32_t)want.ifi_index : 0);
     if (want.ifi_index == 0) {
         uint32_t n = 0;
-        const char *name = find_attr(body + sizeof want, len - (uint32_t)sizeof want, IFLA_IFNAME, &n);
+        const char *name =
+            find_attr(body + sizeof want, len - (uint32_t)sizeof want, IFLA_IFNAME, &n);
         char text[16] = {0};
         if (!name) {
             return -EINVAL;
@@ -131,9 +134,11 @@ static int get_link(struct nl_reply *r, bool dump, const unsigned char *body, ui
     return 0;
 }
 
-/* --- addresses --------------------------------------------------------------------------------- */
+/* --- addresses ---------------------------------------------------------------------------------
+ */
 
-static void put_addr(struct nl_reply *r, const struct netif *f, const struct ipaddr *a, uint32_t bits)
+static void put_addr(struct nl_reply *r, const struct netif *f, const struct ipaddr *a,
+                     uint32_t bits)
 {
     bool v4 = ip_is_v4(a), lo = f->index == NET_LO;
     struct ifaddrmsg *m = nl_begin(r, RTM_NEWADDR, NLM_F_MULTI, sizeof *m);
@@ -170,7 +175,8 @@ static int get_addr(struct nl_reply *r, bool dump, uint8_t family, const unsigne
     }
     for (uint32_t pass = 0; pass < 2; pass++) { /* Linux lists a family at a time */
         uint8_t fam = pass == 0 ? ABI_AF_INET : ABI_AF_INET6;
-        for (uint32_t i = 0; i < r->ns->if_count && (family == ABI_AF_UNSPEC || family == fam); i++) {
+        for (uint32_t i = 0; i < r->ns->if_count && (family == ABI_AF_UNSPEC || family == fam);
+             i++) {
             const struct netif *f = &r->ns->ifs[i];
             if (only && only != f->index) {
                 continue;
@@ -190,7 +196,8 @@ static int get_addr(struct nl_reply *r, bool dump, uint8_t family, const unsigne
     return 0;
 }
 
-/* --- routes ------------------------------------------------------------------------------------ */
+/* --- routes ------------------------------------------------------------------------------------
+ */
 
 static void put_route(struct nl_reply *r, const struct route_row *row, uint16_t flags)
 {
@@ -231,8 +238,8 @@ static const struct netif *gateway_if(const struct netns *ns, bool v4)
 {
     for (uint32_t i = 1; i < ns->if_count; i++) {
         const struct netif *f = &ns->ifs[i];
-        if (!f->internal && (v4 ? f->has4 && !ip_is_any(&f->gateway4)
-                                : f->has6 && !ip_is_any(&f->gateway6))) {
+        if (!f->internal &&
+            (v4 ? f->has4 && !ip_is_any(&f->gateway4) : f->has6 && !ip_is_any(&f->gateway6))) {
             return f;
         }
     }
@@ -243,9 +250,13 @@ static void dump_local(struct nl_reply *r, bool v4)
 {
     for (uint32_t i = 0; i < r->ns->if_count; i++) {
         const struct netif *f = &r->ns->ifs[i];
-        struct route_row row = {.v4 = v4, .oif = f->index, .table = RT_TABLE_LOCAL,
+        struct route_row row = {.v4 = v4,
+                                .oif = f->index,
+                                .table = RT_TABLE_LOCAL,
                                 .scope = v4 ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE,
-                                .type = RTN_LOCAL, .protocol = RTPROT_KERNEL, .has_dst = true,
+                                .type = RTN_LOCAL,
+                                .protocol = RTPROT_KERNEL,
+                                .has_dst = true,
                                 .has_src = v4};
         if (v4 ? !f->has4 : !f->has6) {
             continue;
@@ -280,8 +291,12 @@ static void dump_main(struct nl_reply *r, bool v4)
         if (v4 ? !f->has4 : !f->has6) {
             continue;
         }
-        row = (struct route_row){.v4 = v4, .table = RT_TABLE_MAIN, .type = RTN_UNICAST,
-                                 .protocol = RTPROT_KERNEL, .oif = f->index, .has_dst = true,
+        row = (struct route_row){.v4 = v4,
+                                 .table = RT_TABLE_MAIN,
+                                 .type = RTN_UNICAST,
+                                 .protocol = RTPROT_KERNEL,
+                                 .oif = f->index,
+                                 .has_dst = true,
                                  .scope = v4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE};
         row.bits = v4 ? f->prefix4 : f->prefix6;
         row.has_src = v4;
@@ -298,15 +313,16 @@ static void dump_main(struct nl_reply *r, bool v4)
 }
 
 /* RTM_GETROUTE without NLM_F_DUMP: which way to one destination (`ip route get`). */
-static int get_one_route(struct nl_reply *r, uint8_t family, const unsigned char *body, uint32_t len)
+static int get_one_route(struct nl_reply *r, uint8_t family, const unsigned char *body,
+                         uint32_t len)
 {
     uint32_t n = 0;
     bool v4 = family == ABI_AF_INET;
     if (len < sizeof(struct rtmsg) || (!v4 && family != ABI_AF_INET6)) {
         return -EINVAL;
     }
-    const char *dst = find_attr(body + sizeof(struct rtmsg), len - (uint32_t)sizeof(struct rtmsg),
-                                RTA_DST, &n);
+    const char *dst =
+        find_attr(body + sizeof(struct rtmsg), len - (uint32_t)sizeof(struct rtmsg), RTA_DST, &n);
     struct ipaddr a = v4 ? ip_from_v4(be32(0x7f000001)) : (struct ipaddr){.b = {[15] = 1}};
     if (dst && n == addr_len(v4)) {
         memcpy(v4 ? a.b + 12 : a.b, dst, n);
@@ -320,8 +336,13 @@ static int get_one_route(struct nl_reply *r, uint8_t family, const unsigned char
     }
     const struct netif *f = netns_if(r->ns, way.ifindex);
     bool local = way.kind == ROUTE_LOCAL;
-    struct route_row row = {.v4 = v4, .dst = a, .has_dst = true, .bits = v4 ? 32 : 128,
-                            .has_src = true, .src = way.src, .oif = way.ifindex,
+    struct route_row row = {.v4 = v4,
+                            .dst = a,
+                            .has_dst = true,
+                            .bits = v4 ? 32 : 128,
+                            .has_src = true,
+                            .src = way.src,
+                            .oif = way.ifindex,
                             .table = local ? RT_TABLE_LOCAL : RT_TABLE_MAIN,
                             .type = local ? RTN_LOCAL : RTN_UNICAST};
     if (way.kind == ROUTE_OUTSIDE) {
@@ -360,7 +381,8 @@ static int get_route(struct nl_reply *r, bool dump, uint8_t family, const unsign
     return 0;
 }
 
-/* --- neighbours: everybody on our networks is known and reachable while up ------------------------ */
+/* --- neighbours: everybody on our networks is known and reachable while up
+ * ------------------------ */
 
 static void put_neighbour(struct nl_reply *r, const struct netif *f, const struct netif *other,
                           uint8_t family)

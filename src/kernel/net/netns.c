@@ -70,8 +70,8 @@ static void netif_from_plan(struct netif *f, const struct plan *plan, const stru
     str_format(f->name, sizeof f->name, "eth%u", index - 2);
     f->index = index;
     f->mtu = NET_MTU_ETH;
-    f->flags = ABI_IFF_UP | ABI_IFF_BROADCAST | ABI_IFF_RUNNING | ABI_IFF_MULTICAST |
-               ABI_IFF_LOWER_UP;
+    f->flags =
+        ABI_IFF_UP | ABI_IFF_BROADCAST | ABI_IFF_RUNNING | ABI_IFF_MULTICAST | ABI_IFF_LOWER_UP;
     f->network = at->network;
     f->internal = nw->internal;
     mac_of(f->mac, at, node, index);
@@ -155,7 +155,8 @@ struct netns *netns_create(struct machine *m, struct node *n)
     netif_lo(&ns->ifs[0]);
     for (uint32_t k = 0; k < attaches; k++) {
         netif_from_plan(&ns->ifs[k + 1], m->plan,
-                        PLAN_AT(m->plan, n->plan->attaches, struct plan_attach, k), n->index, k + 2);
+                        PLAN_AT(m->plan, n->plan->attaches, struct plan_attach, k), n->index,
+                        k + 2);
     }
     return ns;
 }

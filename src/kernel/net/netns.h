@@ -31,8 +31,8 @@ struct netif {
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 };
 
-#define TCP_HASH   256u
-#define PORT_HASH  256u
+#define TCP_HASH    256u
+#define PORT_HASH   256u
 #define LISTEN_HASH 64u
 
 /* MIB counters shown in /proc/net/snmp and netstat, and read by programs that watch themselves. */
@@ -56,8 +56,8 @@ struct netns {
     struct list_head listeners[LISTEN_HASH]; /* struct tcp_sock listen_link */
     struct list_head tcp_ports[PORT_HASH];   /* struct port_use link */
     struct list_head udp_ports[PORT_HASH];
-    struct list_head raws;                   /* struct raw_sock raw_link */
-    struct list_head timewaits;              /* struct tcp_tw link, by creation */
+    struct list_head raws;      /* struct raw_sock raw_link */
+    struct list_head timewaits; /* struct tcp_tw link, by creation */
     uint32_t tw_count;
     struct net_counters mib;
 };
@@ -66,21 +66,21 @@ struct netns {
 struct net {
     struct link **links; /* [from * node_count + to]; NULL until used */
     struct addr_entry *addrs;
-    uint32_t addr_cap; /* power of two */
+    uint32_t addr_cap;      /* power of two */
     struct list_head local; /* struct skb: packets within a node, delivered by net_flush */
     struct list_head dead;  /* struct tcp_sock dead_link, freed by net_flush */
     struct list_head dns;   /* kernel-owned TCP sockets of the resolver with something to do */
     bool flushing, collecting;
-    uint64_t inflight_files; /* SCM_RIGHTS messages hold that many references to sockets */
+    uint64_t inflight_files;     /* SCM_RIGHTS messages hold that many references to sockets */
     struct list_head unix_socks; /* struct unix_sock all_link: the cycle collector's universe */
 };
 
 enum route_kind {
-    ROUTE_LOCAL,       /* this node */
-    ROUTE_NODE,        /* `node` on the network of `ifindex` */
-    ROUTE_ABSENT,      /* on a network of ours, but nobody has that address */
-    ROUTE_OUTSIDE,     /* through a gateway that leads nowhere */
-    ROUTE_BROADCAST,   /* everybody on the network of `ifindex` */
+    ROUTE_LOCAL,     /* this node */
+    ROUTE_NODE,      /* `node` on the network of `ifindex` */
+    ROUTE_ABSENT,    /* on a network of ours, but nobody has that address */
+    ROUTE_OUTSIDE,   /* through a gateway that leads nowhere */
+    ROUTE_BROADCAST, /* everybody on the network of `ifindex` */
     ROUTE_MULTICAST,
 };
 
@@ -107,8 +107,8 @@ struct netns *netns_create(struct machine *m, struct node *n);
 uint32_t net_addr_owner(const struct net *net, const struct ipaddr *a, uint32_t network);
 void net_addrs_boot(struct machine *m, struct net *net);
 
-/* Sends a packet: routes it, then over the loopback queue or a link. Takes the skb. `ordered`: never
- * overtaken on its link (TCP). 0 or a negative errno (the skb is gone either way). */
+/* Sends a packet: routes it, then over the loopback queue or a link. Takes the skb. `ordered`:
+ * never overtaken on its link (TCP). 0 or a negative errno (the skb is gone either way). */
 int ip_output(struct netns *ns, struct skb *s, uint32_t oif, bool ordered);
 /* A packet has arrived at the node. Takes the skb. */
 void ip_input(struct netns *ns, struct skb *s);

@@ -82,7 +82,7 @@ static void tcp_table(struct text *x, const struct netns *ns, bool v6)
     struct sock *sk;
     text_printf(x, "%s\n", v6 ? header6 : header4);
     for (int listeners = 1; listeners >= 0; listeners--) { /* Linux lists them first */
-        list_for_each_entry(sk, &ns->socks, ns_link) {
+        list_for_each_entry (sk, &ns->socks, ns_link) {
             if (!row_wanted(sk, family, IPPROTO_TCP) || sk->type != ABI_SOCK_STREAM) {
                 continue;
             }
@@ -94,7 +94,7 @@ static void tcp_table(struct text *x, const struct netns *ns, bool v6)
         }
     }
     struct tcp_tw *tw;
-    list_for_each_entry(tw, &ns->timewaits, link) {
+    list_for_each_entry (tw, &ns->timewaits, link) {
         if ((tw->use.family == ABI_AF_INET6) == v6) {
             tw_row(x, i++, tw, v6);
         }
@@ -106,7 +106,7 @@ static void datagram_table(struct text *x, const struct netns *ns, bool v6, uint
     struct sock *sk;
     uint32_t i = 0;
     text_printf(x, "%s%s\n", v6 ? header6 : header4, " ref pointer drops");
-    list_for_each_entry(sk, &ns->socks, ns_link) {
+    list_for_each_entry (sk, &ns->socks, ns_link) {
         bool raw = protocol == 0 && sk->type == ABI_SOCK_RAW;
         if (sk->family != (v6 ? ABI_AF_INET6 : ABI_AF_INET) || !(raw || sk->protocol == protocol) ||
             sk->type == ABI_SOCK_STREAM) {
@@ -160,7 +160,7 @@ void net_proc_unix(struct text *x, struct node *n)
 {
     struct sock *sk;
     text_puts(x, "Num       RefCount Protocol Flags    Type St Inode Path\n");
-    list_for_each_entry(sk, &n->net->socks, ns_link) {
+    list_for_each_entry (sk, &n->net->socks, ns_link) {
         if (sk->family != ABI_AF_UNIX) {
             continue;
         }
@@ -182,17 +182,20 @@ void net_proc_unix(struct text *x, struct node *n)
     }
 }
 
-/* --- interfaces and routes ----------------------------------------------------------------------- */
+/* --- interfaces and routes -----------------------------------------------------------------------
+ */
 
 void net_proc_dev(struct text *x, struct node *n)
 {
-    text_puts(x, "Inter-|   Receive                                                |  Transmit\n"
-                 " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets "
-                 "errs drop fifo colls carrier compressed\n");
+    text_puts(x,
+              "Inter-|   Receive                                                |  Transmit\n"
+              " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets "
+              "errs drop fifo colls carrier compressed\n");
     for (uint32_t i = 0; i < n->net->if_count; i++) {
         const struct netif *f = &n->net->ifs[i];
-        text_printf(x, "%6s: %7lu %7lu    0    0    0     0          0         0 "
-                       "%8lu %7lu    0    0    0     0       0          0\n",
+        text_printf(x,
+                    "%6s: %7lu %7lu    0    0    0     0          0         0 "
+                    "%8lu %7lu    0    0    0     0       0          0\n",
                     f->name, (unsigned long)f->rx_bytes, (unsigned long)f->rx_packets,
                     (unsigned long)f->tx_bytes, (unsigned long)f->tx_packets);
     }
@@ -202,13 +205,15 @@ static void route_row(struct text *x, const char *name, uint32_t dst, uint32_t g
                       unsigned flags, uint32_t mask)
 {
     text_printf(x, "%s\t%08X\t%08X\t%04X\t0\t0\t0\t%08X\t0\t0\t0", name, dst, gateway, flags, mask);
-    text_puts(x, "                                                                               \n");
+    text_puts(x,
+              "                                                                               \n");
 }
 
 void net_proc_route(struct text *x, struct node *n)
 {
-    text_puts(x, "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT"
-                 "                                                       \n");
+    text_puts(x,
+              "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT"
+              "                                                       \n");
     for (uint32_t i = 1; i < n->net->if_count; i++) {
         const struct netif *f = &n->net->ifs[i];
         if (f->has4 && !f->internal && !ip_is_any(&f->gateway4)) {
@@ -273,7 +278,8 @@ void net_proc_if_inet6(struct text *x, struct node *n)
 void net_proc_arp(struct text *x, struct node *n)
 {
     struct machine *m = n->m;
-    text_puts(x, "IP address       HW type     Flags       HW address            Mask     Device\n");
+    text_puts(x,
+              "IP address       HW type     Flags       HW address            Mask     Device\n");
     for (uint32_t i = 1; i < n->net->if_count; i++) {
         const struct netif *f = &n->net->ifs[i];
         for (uint32_t k = 0; k < m->node_count; k++) {
@@ -285,8 +291,9 @@ void net_proc_arp(struct text *x, struct node *n)
                     continue;
                 }
                 ip_format(addr, sizeof addr, &g->addr4);
-                text_printf(x, "%-16s 0x1         0x2         %02x:%02x:%02x:%02x:%02x:%02x     *"
-                               "        %s\n",
+                text_printf(x,
+                            "%-16s 0x1         0x2         %02x:%02x:%02x:%02x:%02x:%02x     *"
+                            "        %s\n",
                             addr, g->mac[0], g->mac[1], g->mac[2], g->mac[3], g->mac[4], g->mac[5],
                             f->name);
             }

@@ -17,7 +17,7 @@ static struct tally count(const struct netns *ns, uint16_t family)
 {
     struct tally c = {0};
     struct sock *sk;
-    list_for_each_entry(sk, &ns->socks, ns_link) {
+    list_for_each_entry (sk, &ns->socks, ns_link) {
         c.all += sk->file != NULL;
         if (sk->family != family) {
             continue;
@@ -38,7 +38,7 @@ static unsigned long established(const struct netns *ns)
 {
     unsigned long n = 0;
     struct sock *sk;
-    list_for_each_entry(sk, &ns->socks, ns_link) {
+    list_for_each_entry (sk, &ns->socks, ns_link) {
         bool inet = sk->family == ABI_AF_INET || sk->family == ABI_AF_INET6;
         if (inet && sk->type == ABI_SOCK_STREAM) {
             n += tcp_of(sk)->state == TCPS_ESTABLISHED || tcp_of(sk)->state == TCPS_CLOSE_WAIT;
@@ -118,7 +118,8 @@ void net_proc_sockstat(struct text *x, struct node *n)
 void net_proc_sockstat6(struct text *x, struct node *n)
 {
     struct tally c = count(n->net, ABI_AF_INET6);
-    text_printf(x, "TCP6: inuse %u\nUDP6: inuse %u\nUDPLITE6: inuse 0\nRAW6: inuse %u\n"
-                   "FRAG6: inuse 0 memory 0\n",
+    text_printf(x,
+                "TCP6: inuse %u\nUDP6: inuse %u\nUDPLITE6: inuse 0\nRAW6: inuse %u\n"
+                "FRAG6: inuse 0 memory 0\n",
                 c.tcp, c.udp, c.raw);
 }

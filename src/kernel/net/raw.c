@@ -25,7 +25,7 @@ struct icmp_head {
 struct raw_sock {
     struct inet_sock inet; /* first */
     struct list_head raw_link;
-    bool ping;      /* SOCK_DGRAM: id is the port, the kernel fills in id and checksum */
+    bool ping; /* SOCK_DGRAM: id is the port, the kernel fills in id and checksum */
     uint32_t filter4;
     uint32_t filter6[8];
     int checksum_offset; /* IPV6_CHECKSUM */
@@ -52,7 +52,8 @@ static uint16_t checksum(const unsigned char *p, uint32_t n)
     return (uint16_t)~sum;
 }
 
-/* --- echo -------------------------------------------------------------------------------------- */
+/* --- echo --------------------------------------------------------------------------------------
+ */
 
 static void echo_reply(struct netns *ns, const struct skb *s, uint8_t type)
 {
@@ -143,7 +144,7 @@ static void raw_queue(struct raw_sock *rs, const struct skb *s)
 void raw_input(struct netns *ns, struct skb *s)
 {
     struct raw_sock *rs;
-    list_for_each_entry(rs, &ns->raws, raw_link) {
+    list_for_each_entry (rs, &ns->raws, raw_link) {
         if (wants(rs, s)) {
             raw_queue(rs, s);
         }
@@ -167,19 +168,20 @@ void icmp_input(struct netns *ns, struct skb *s)
 void raw_icmp_error(struct netns *ns, const struct skb *s)
 {
     struct raw_sock *rs;
-    list_for_each_entry(rs, &ns->raws, raw_link) {
+    list_for_each_entry (rs, &ns->raws, raw_link) {
         if (rs->inet.sk.protocol == s->icmp.inner_proto) {
             inet_icmp_error(&rs->inet, s);
         }
     }
 }
 
-/* --- calls ------------------------------------------------------------------------------------- */
+/* --- calls -------------------------------------------------------------------------------------
+ */
 
 static bool ping_id_free(struct raw_sock *rs, uint16_t id)
 {
     struct raw_sock *other;
-    list_for_each_entry(other, &rs->inet.sk.ns->raws, raw_link) {
+    list_for_each_entry (other, &rs->inet.sk.ns->raws, raw_link) {
         if (other->ping && other != rs && other->inet.local.port == id) {
             return false;
         }

@@ -35,30 +35,30 @@ struct skb {
     uint32_t len, cap;   /* slice; room behind `data` for an owner */
     uint8_t proto;       /* IPPROTO_* or PROTO_ICMP_ERROR */
     uint8_t tos, ttl;
-    uint32_t ifindex;    /* of the interface it came in by */
-    struct netns *ns;    /* on the queue within a node: whose */
+    uint32_t ifindex; /* of the interface it came in by */
+    struct netns *ns; /* on the queue within a node: whose */
     struct endpoint src, dst;
-    vtime due;           /* on a link: time of arrival; received: time it came */
+    vtime due; /* on a link: time of arrival; received: time it came */
     union {
         struct {
-            uint64_t seq, ack;         /* never wrap: 64 bits, no wire form */
-            uint64_t ts, ts_echo;      /* RFC 7323 time stamps in nanoseconds */
+            uint64_t seq, ack;    /* never wrap: 64 bits, no wire form */
+            uint64_t ts, ts_echo; /* RFC 7323 time stamps in nanoseconds */
             uint32_t wnd;
-            uint16_t mss;              /* of a SYN; 0 otherwise */
+            uint16_t mss; /* of a SYN; 0 otherwise */
             uint8_t flags;
-            uint64_t urg_seq;          /* TCP_F_URG: sequence number of the urgent byte */
+            uint64_t urg_seq; /* TCP_F_URG: sequence number of the urgent byte */
         } tcp;
         struct {
             uint8_t type, code;
-            uint8_t inner_proto;       /* PROTO_ICMP_ERROR: about a packet from inner_src ... */
+            uint8_t inner_proto; /* PROTO_ICMP_ERROR: about a packet from inner_src ... */
             struct endpoint inner_src, inner_dst;
             uint64_t inner_seq;
-            int32_t error;             /* errno it stands for */
+            int32_t error; /* errno it stands for */
         } icmp;
         struct {
-            struct unix_sock *sender;  /* holds a reference; charged for this skb */
-            uint32_t charge;           /* against the sender's SO_SNDBUF */
-            int32_t pid;               /* credentials of the sender */
+            struct unix_sock *sender; /* holds a reference; charged for this skb */
+            uint32_t charge;          /* against the sender's SO_SNDBUF */
+            int32_t pid;              /* credentials of the sender */
             uint32_t uid, gid;
         } ux;
         struct {

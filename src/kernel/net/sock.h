@@ -38,20 +38,20 @@ enum sock_flag {
     SOCK_F_SELECT_ERR = 1 << 19,
 };
 
-#define SOCK_RCV_SHUTDOWN 1u
+#define SOCK_RCV_SHUTDOWN  1u
 #define SOCK_SEND_SHUTDOWN 2u
 #define SOCK_SHUTDOWN_BOTH 3u
 
 /* One transfer. `uio` counts what is left to move. */
 struct sock_msg {
     struct uio *uio;
-    uint32_t flags;             /* ABI_MSG_* of the caller */
-    uint32_t out_flags;         /* receive: ABI_MSG_* to report */
-    union abi_sockaddr *name;   /* send: destination; receive: filled in; NULL: not wanted */
-    uint32_t name_len;          /* 0: none */
-    struct scm *scm;            /* send: owned by the caller; a protocol that takes it sets NULL */
-    struct send_info *info;     /* send: IP-level control; NULL: none */
-    struct cmsg_out *ctl;       /* receive: NULL: not wanted */
+    uint32_t flags;           /* ABI_MSG_* of the caller */
+    uint32_t out_flags;       /* receive: ABI_MSG_* to report */
+    union abi_sockaddr *name; /* send: destination; receive: filled in; NULL: not wanted */
+    uint32_t name_len;        /* 0: none */
+    struct scm *scm;          /* send: owned by the caller; a protocol that takes it sets NULL */
+    struct send_info *info;   /* send: IP-level control; NULL: none */
+    struct cmsg_out *ctl;     /* receive: NULL: not wanted */
 };
 
 /* IP_PKTINFO, IP_TOS, IP_TTL and their IPv6 kin on sendmsg (ip(7), ipv6(7)). */
@@ -62,8 +62,8 @@ struct send_info {
     int tos, ttl;          /* -1: the socket's */
 };
 
-/* All required unless said. Results: 0 or more, or a negative errno. None sleeps: -EAGAIN means wait
- * on sk->wq and call again. */
+/* All required unless said. Results: 0 or more, or a negative errno. None sleeps: -EAGAIN means
+ * wait on sk->wq and call again. */
 struct sock_ops {
     const char *name;
     int (*bind)(struct task *t, struct sock *sk, const union abi_sockaddr *a, uint32_t len);
@@ -107,7 +107,7 @@ struct sock {
     bool listening;    /* SO_ACCEPTCONN */
     bool nospace;      /* a writer found no room: wake when there is */
 
-    uint32_t flags;    /* enum sock_flag */
+    uint32_t flags; /* enum sock_flag */
     uint32_t sndbuf, rcvbuf, rcvlowat;
     uint64_t rcvtimeo_ns, sndtimeo_ns; /* VTIME_NEVER: none */
     int32_t linger_s;
@@ -118,7 +118,7 @@ struct sock {
     struct list_head rcvq; /* struct skb, in order */
     uint64_t rcvq_bytes;   /* payload; messages: cost */
     uint32_t drops;
-    vtime last_stamp;      /* arrival of what was last received (SIOCGSTAMP) */
+    vtime last_stamp; /* arrival of what was last received (SIOCGSTAMP) */
 };
 
 void sock_init(struct sock *sk, const struct sock_ops *ops, struct netns *ns, uint16_t family,

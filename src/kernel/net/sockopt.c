@@ -12,25 +12,33 @@
 #define CAP_NET_ADMIN 12
 #define CAP_NET_RAW   13
 
-#define SOCK_BUF_MAX    212992  /* net.core.rmem_max, wmem_max */
+#define SOCK_BUF_MAX    212992 /* net.core.rmem_max, wmem_max */
 #define SOCK_MIN_SNDBUF 4608
 #define SOCK_MIN_RCVBUF 2304
 #define OPT_MAX         512u
-
 
 static const struct {
     int name;
     uint32_t flag;
 } flag_options[] = {
-    {SO_REUSEADDR, SOCK_F_REUSEADDR}, {SO_REUSEPORT, SOCK_F_REUSEPORT},
-    {SO_KEEPALIVE, SOCK_F_KEEPALIVE}, {SO_BROADCAST, SOCK_F_BROADCAST},
-    {SO_OOBINLINE, SOCK_F_OOBINLINE}, {SO_PASSCRED, SOCK_F_PASSCRED},
-    {SO_PASSSEC, SOCK_F_PASSSEC},     {SO_TIMESTAMP_OLD, SOCK_F_TIMESTAMP},
-    {SO_TIMESTAMP_NEW, SOCK_F_TIMESTAMP}, {SO_TIMESTAMPNS_OLD, SOCK_F_TIMESTAMPNS},
-    {SO_TIMESTAMPNS_NEW, SOCK_F_TIMESTAMPNS}, {SO_DONTROUTE, SOCK_F_DONTROUTE},
-    {SO_DEBUG, SOCK_F_DEBUG},         {SO_RXQ_OVFL, SOCK_F_RXQ_OVFL},
-    {SO_ZEROCOPY, SOCK_F_ZEROCOPY},   {SO_NO_CHECK, SOCK_F_NO_CHECK},
-    {SO_NOFCS, SOCK_F_NOFCS},         {SO_WIFI_STATUS, SOCK_F_WIFI_STATUS},
+    {SO_REUSEADDR, SOCK_F_REUSEADDR},
+    {SO_REUSEPORT, SOCK_F_REUSEPORT},
+    {SO_KEEPALIVE, SOCK_F_KEEPALIVE},
+    {SO_BROADCAST, SOCK_F_BROADCAST},
+    {SO_OOBINLINE, SOCK_F_OOBINLINE},
+    {SO_PASSCRED, SOCK_F_PASSCRED},
+    {SO_PASSSEC, SOCK_F_PASSSEC},
+    {SO_TIMESTAMP_OLD, SOCK_F_TIMESTAMP},
+    {SO_TIMESTAMP_NEW, SOCK_F_TIMESTAMP},
+    {SO_TIMESTAMPNS_OLD, SOCK_F_TIMESTAMPNS},
+    {SO_TIMESTAMPNS_NEW, SOCK_F_TIMESTAMPNS},
+    {SO_DONTROUTE, SOCK_F_DONTROUTE},
+    {SO_DEBUG, SOCK_F_DEBUG},
+    {SO_RXQ_OVFL, SOCK_F_RXQ_OVFL},
+    {SO_ZEROCOPY, SOCK_F_ZEROCOPY},
+    {SO_NO_CHECK, SOCK_F_NO_CHECK},
+    {SO_NOFCS, SOCK_F_NOFCS},
+    {SO_WIFI_STATUS, SOCK_F_WIFI_STATUS},
     {SO_SELECT_ERR_QUEUE, SOCK_F_SELECT_ERR},
 };
 
@@ -195,6 +203,38 @@ static int peek_offset_unknown(struct task *t)
     return -EOPNOTSUPP;
 }
 
+static int set_rare(struct task *t, struct sock *sk, int name, int v)
+{
+    switch (name) {
+    case SO_BINDTOIFINDEX:
+        if (v < 0) {
+            return -EINVAL;
+        }
+        if (v && !netns_if(sk->ns, (uint32_t)v)) {
+            return -ENODEV;
+        }
+        sk->bound_if = (uint32_t)v;
+        return 0;
+    case SO_TIMESTAMPING_OLD:
+    case SO_TIMESTAMPING_NEW:
+        sk->timestamping = (uint32_t)v;
+        return 0;
+    case SO_MAX_PACING_RATE:
+        sk->max_pacing_rate = (uint32_t)v == UINT32_MAX ? UINT64_MAX : (uint32_t)v;
+        return 0;
+    case SO_DETACH_FILTER:
+        return -ENOENT;
+    case SO_TYPE:
+    case SO_PROTOCOL:
+    case SO_DOMAIN:
+    case SO_ERROR:
+    case SO_SNDLOWAT: /* not changeable on Linux */
+        return -ENOPROTOOPT;
+    default:
+        return sock_opt_unknown(t, SOL_SOCKET, name);
+    }
+}
+
 static int set_int(struct task *t, struct sock *sk, int name, int v)
 {
     switch (name) {
@@ -244,32 +284,8 @@ static int set_int(struct task *t, struct sock *sk, int name, int v)
         sk->flags &= ~(uint32_t)(SOCK_F_SNDBUF_LOCK | SOCK_F_RCVBUF_LOCK);
         sk->flags |= (v & 1 ? SOCK_F_SNDBUF_LOCK : 0) | (v & 2 ? SOCK_F_RCVBUF_LOCK : 0);
         return 0;
-    case SO_BINDTOIFINDEX:
-        if (v < 0) {
-            return -EINVAL;
-        }
-        if (v && !netns_if(sk->ns, (uint32_t)v)) {
-            return -ENODEV;
-        }
-        sk->bound_if = (uint32_t)v;
-        return 0;
-    case SO_TIMESTAMPING_OLD:
-    case SO_TIMESTAMPING_NEW:
-        sk->timestamping = (uint32_t)v;
-        return 0;
-    case SO_MAX_PACING_RATE:
-        sk->max_pacing_rate = (uint32_t)v == UINT32_MAX ? UINT64_MAX : (uint32_t)v;
-        return 0;
-    case SO_DETACH_FILTER:
-        return -ENOENT;
-    case SO_TYPE:
-    case SO_PROTOCOL:
-    case SO_DOMAIN:
-    case SO_ERROR:
-    case SO_SNDLOWAT: /* not changeable on Linux */
-        return -ENOPROTOOPT;
     default:
-        return sock_opt_unknown(t, SOL_SOCKET, name);
+        return set_rare(t, sk, name, v);
     }
 }
 
@@ -313,8 +329,11 @@ static int64_t get_device(const struct sock *sk, void *buf, uint32_t cap)
 
 static int64_t get_meminfo(const struct sock *sk, void *buf, uint32_t cap)
 {
-    uint32_t info[9] = {[0] = (uint32_t)sk->rcvq_bytes, [1] = sk->rcvbuf, [3] = sk->sndbuf,
-                        [8] = sk->drops}; /* SK_MEMINFO_* */
+    uint32_t info[9] = {[0] = (uint32_t)sk->rcvq_bytes,
+                        [1] = sk->rcvbuf,
+                        [3] = sk->sndbuf,
+                        [8] = sk->drops}; /* SK_MEMINFO_*
+                                           */
     return sock_opt_put(buf, cap, info, sizeof info);
 }
 
@@ -358,8 +377,9 @@ static int64_t get_socket_int(struct task *t, struct sock *sk, int name, void *b
     case SO_BSDCOMPAT:
         return sock_opt_put_int(buf, cap, 0);
     case SO_BUF_LOCK:
-        return sock_opt_put_int(buf, cap, (sk->flags & SOCK_F_SNDBUF_LOCK ? 1 : 0) |
-                                              (sk->flags & SOCK_F_RCVBUF_LOCK ? 2 : 0));
+        return sock_opt_put_int(buf, cap,
+                                (sk->flags & SOCK_F_SNDBUF_LOCK ? 1 : 0) |
+                                    (sk->flags & SOCK_F_RCVBUF_LOCK ? 2 : 0));
     case SO_BINDTOIFINDEX:
         return sock_opt_put_int(buf, cap, (int)sk->bound_if);
     case SO_TIMESTAMPING_OLD:

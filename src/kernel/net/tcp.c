@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "kernel/machine.h"
 #include "kernel/net/netns.h"
+#include "kernel/net/tcp_priv.h"
 #include "kernel/node.h"
 #include "kernel/task/task.h"
 
@@ -59,9 +60,9 @@ void tcp_hash(struct tcp_sock *tp)
 
 const char *tcp_state_name(enum tcp_state s)
 {
-    static const char *const names[] = {
-        "",          "ESTABLISHED", "SYN_SENT",   "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2",
-        "TIME_WAIT", "CLOSE",       "CLOSE_WAIT", "LAST_ACK", "LISTEN",    "CLOSING"};
+    static const char *const names[] = {"",           "ESTABLISHED", "SYN_SENT",  "SYN_RECV",
+                                        "FIN_WAIT1",  "FIN_WAIT2",   "TIME_WAIT", "CLOSE",
+                                        "CLOSE_WAIT", "LAST_ACK",    "LISTEN",    "CLOSING"};
     return names[s];
 }
 
@@ -182,9 +183,9 @@ static void tcp_disconnect(struct tcp_sock *tp)
     struct sock *sk = tcp_sk(tp);
     if (tp->state == TCPS_LISTEN) {
         tcp_listen_stop(tp);
-    } else if (TCPS_BIT(tp->state) & (TCPS_BIT(TCPS_ESTABLISHED) | TCPS_BIT(TCPS_SYN_RECV) |
-                                      TCPS_BIT(TCPS_FIN_WAIT1) | TCPS_BIT(TCPS_FIN_WAIT2) |
-                                      TCPS_BIT(TCPS_CLOSE_WAIT))) {
+    } else if (TCPS_BIT(tp->state) &
+               (TCPS_BIT(TCPS_ESTABLISHED) | TCPS_BIT(TCPS_SYN_RECV) | TCPS_BIT(TCPS_FIN_WAIT1) |
+                TCPS_BIT(TCPS_FIN_WAIT2) | TCPS_BIT(TCPS_CLOSE_WAIT))) {
         tcp_send_reset(tp);
         sk->err = ECONNRESET;
     } else if (tp->state == TCPS_SYN_SENT) {
@@ -214,7 +215,7 @@ static bool port_taken(struct inet_sock *is, uint16_t port)
 {
     struct netns *ns = is->sk.ns;
     struct port_use *u;
-    list_for_each_entry(u, &ns->tcp_ports[port % PORT_HASH], link) {
+    list_for_each_entry (u, &ns->tcp_ports[port % PORT_HASH], link) {
         if (u->port == port && (u->by_bind || u->listening)) {
             return true;
         }
@@ -239,8 +240,8 @@ static int connect_route(struct tcp_sock *tp, struct endpoint *e, uint32_t scope
         return -ENETUNREACH;
     }
     if (ip_is_any(&e->addr)) { /* means this host */
-        e->addr = ip_is_v4(&e->addr) ? ip_from_v4(be32(0x7f000001))
-                                     : (struct ipaddr){.b = {[15] = 1}};
+        e->addr =
+            ip_is_v4(&e->addr) ? ip_from_v4(be32(0x7f000001)) : (struct ipaddr){.b = {[15] = 1}};
         if (sk->family == ABI_AF_INET6 && is->local_by_user && ip_is_v4(&is->local.addr)) {
             e->addr = ip_from_v4(be32(0x7f000001));
         }
@@ -443,7 +444,7 @@ void tcp_close_file(struct sock *sk)
 void tcp_netns_down(struct netns *ns)
 {
     struct sock *sk, *tmp;
-    list_for_each_entry_safe(sk, tmp, &ns->socks, ns_link) {
+    list_for_each_entry_safe (sk, tmp, &ns->socks, ns_link) {
         if (sk->protocol != IPPROTO_TCP || sk->family == ABI_AF_UNIX ||
             sk->family == ABI_AF_NETLINK) {
             continue;

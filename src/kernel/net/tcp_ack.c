@@ -2,7 +2,7 @@
  * fast recovery (RFC 6582). */
 #include "kernel/machine.h"
 #include "kernel/net/netns.h"
-#include "kernel/net/tcp.h"
+#include "kernel/net/tcp_priv.h"
 
 #define TCP_CWND_MAX (64ull << 20)
 

@@ -1,4 +1,5 @@
-/* Sending and receiving on a connection: the queues, the way within a node, urgent data, readiness. */
+/* Sending and receiving on a connection: the queues, the way within a node, urgent data, readiness.
+ */
 #include <linux/tcp.h>
 
 #include "base/str.h"
@@ -6,7 +7,7 @@
 #include "kernel/net/cmsg.h"
 #include "kernel/net/dns.h"
 #include "kernel/net/netns.h"
-#include "kernel/net/tcp.h"
+#include "kernel/net/tcp_priv.h"
 #include "kernel/node.h"
 #include "kernel/signal/signal.h"
 #include "kernel/task/task.h"
@@ -32,7 +33,8 @@ bool tcp_writable(const struct tcp_sock *tp)
     return tcp_send_room(tp) >= max_u64(queued / 2, 1);
 }
 
-/* --- receive queue ----------------------------------------------------------------------------- */
+/* --- receive queue -----------------------------------------------------------------------------
+ */
 
 static void notify_urgent(struct tcp_sock *tp)
 {
@@ -108,7 +110,8 @@ static int64_t append(struct tcp_sock *tp, struct list_head *q, uint64_t seq, st
     return got;
 }
 
-/* --- send -------------------------------------------------------------------------------------- */
+/* --- send --------------------------------------------------------------------------------------
+ */
 
 /* Within a node, with nothing queued, payload goes straight into the peer's receive queue: the same
  * sequence numbers move as if a segment and its acknowledgement had passed. */
@@ -239,7 +242,8 @@ int64_t tcp_sendmsg(struct task *t, struct sock *sk, struct sock_msg *msg)
     return n < 0 && done ? done : n < 0 ? n : done + n;
 }
 
-/* --- receive ----------------------------------------------------------------------------------- */
+/* --- receive -----------------------------------------------------------------------------------
+ */
 
 /* Tells the sender of a window that has opened by half of the buffer or more (tcp_cleanup_rbuf). */
 static void after_read(struct tcp_sock *tp)
@@ -309,10 +313,10 @@ static void consume(struct tcp_sock *tp, struct skb *s, uint32_t n)
     }
 }
 
-/* Copies from one piece. *used: bytes of it that are done with, the skipped mark included. Returns the
- * bytes copied or -EFAULT; *stop: end the call here. */
-static int64_t copy_piece(struct tcp_sock *tp, const struct skb *s, struct sock_msg *msg, bool first,
-                          uint64_t *used, bool *stop)
+/* Copies from one piece. *used: bytes of it that are done with, the skipped mark included. Returns
+ * the bytes copied or -EFAULT; *stop: end the call here. */
+static int64_t copy_piece(struct tcp_sock *tp, const struct skb *s, struct sock_msg *msg,
+                          bool first, uint64_t *used, bool *stop)
 {
     int64_t total = 0;
     while (*used < s->len && msg->uio->left && !*stop) {
@@ -349,7 +353,7 @@ static int64_t copy_queue(struct tcp_sock *tp, struct sock_msg *msg)
     int64_t total = 0;
     bool stop = false;
     struct skb *s, *tmp;
-    list_for_each_entry_safe(s, tmp, &tcp_sk(tp)->rcvq, link) {
+    list_for_each_entry_safe (s, tmp, &tcp_sk(tp)->rcvq, link) {
         uint64_t used = 0;
         int64_t got = copy_piece(tp, s, msg, total == 0, &used, &stop);
         if (got < 0) {
@@ -433,7 +437,8 @@ int64_t tcp_recvmsg(struct task *t, struct sock *sk, struct sock_msg *msg)
     return n;
 }
 
-/* --- readiness (tcp_poll) ------------------------------------------------------------------------ */
+/* --- readiness (tcp_poll) ------------------------------------------------------------------------
+ */
 
 uint32_t tcp_poll(struct sock *sk)
 {
@@ -467,7 +472,8 @@ uint32_t tcp_poll(struct sock *sk)
     return mask;
 }
 
-/* --- the resolver's side --------------------------------------------------------------------------- */
+/* --- the resolver's side
+ * --------------------------------------------------------------------------- */
 
 uint32_t tcp_kernel_recv(struct tcp_sock *tp, void *dst, uint32_t cap)
 {

@@ -2,11 +2,12 @@
 #include "kernel/machine.h"
 #include "kernel/net/dns.h"
 #include "kernel/net/netns.h"
-#include "kernel/net/tcp.h"
+#include "kernel/net/tcp_priv.h"
 
 #define OOO_MAX 4096u /* out-of-order pieces kept a connection; the window bounds their bytes */
 
-/* --- in-order and out-of-order payload --------------------------------------------------------- */
+/* --- in-order and out-of-order payload ---------------------------------------------------------
+ */
 
 static void ooo_insert(struct tcp_sock *tp, struct skb *s)
 {
@@ -108,8 +109,8 @@ static void pull_ooo(struct tcp_sock *tp)
 static void receive(struct tcp_sock *tp, struct skb *s)
 {
     struct machine *m = tcp_sk(tp)->m;
-    const uint32_t may = TCPS_BIT(TCPS_ESTABLISHED) | TCPS_BIT(TCPS_FIN_WAIT1) |
-                         TCPS_BIT(TCPS_FIN_WAIT2);
+    const uint32_t may =
+        TCPS_BIT(TCPS_ESTABLISHED) | TCPS_BIT(TCPS_FIN_WAIT1) | TCPS_BIT(TCPS_FIN_WAIT2);
     bool payload = s->len || (s->tcp.flags & TCP_F_FIN);
     if (!payload || !(TCPS_BIT(tp->state) & may)) {
         skb_free(m, s);
@@ -163,7 +164,8 @@ static void acknowledge(struct tcp_sock *tp)
     }
 }
 
-/* --- resets ------------------------------------------------------------------------------------ */
+/* --- resets ------------------------------------------------------------------------------------
+ */
 
 /* tcp_reset: which error the program sees. */
 static void got_reset(struct tcp_sock *tp)
@@ -181,7 +183,8 @@ static void got_reset(struct tcp_sock *tp)
     }
 }
 
-/* --- states ------------------------------------------------------------------------------------ */
+/* --- states ------------------------------------------------------------------------------------
+ */
 
 static void take_peer_syn(struct tcp_sock *tp, const struct skb *s)
 {

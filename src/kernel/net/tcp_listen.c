@@ -2,7 +2,7 @@
 #include "base/str.h"
 #include "kernel/machine.h"
 #include "kernel/net/netns.h"
-#include "kernel/net/tcp.h"
+#include "kernel/net/tcp_priv.h"
 
 int tcp_listen(struct task *t, struct sock *sk, int backlog)
 {
@@ -28,7 +28,8 @@ int tcp_listen(struct task *t, struct sock *sk, int backlog)
     return 0;
 }
 
-/* compute_score of Linux: a specific address beats a wildcard, the own family beats IPv6's. 0: no. */
+/* compute_score of Linux: a specific address beats a wildcard, the own family beats IPv6's. 0: no.
+ */
 static int listener_score(const struct tcp_sock *tp, const struct endpoint *l)
 {
     const struct inet_sock *is = &tp->inet;
@@ -54,7 +55,7 @@ struct tcp_sock *tcp_find_listener(const struct netns *ns, const struct endpoint
     struct tcp_sock *best = NULL, *tp;
     int best_score = 0;
     uint32_t equals = 0;
-    list_for_each_entry(tp, bucket, listen_link) {
+    list_for_each_entry (tp, bucket, listen_link) {
         int score = listener_score(tp, l);
         if (score > best_score) {
             best_score = score;
@@ -69,7 +70,7 @@ struct tcp_sock *tcp_find_listener(const struct netns *ns, const struct endpoint
     }
     /* SO_REUSEPORT: spread by a hash of the connection. */
     uint32_t pick = ip_hash(&r->addr, (uint64_t)r->port << 16 | l->port) % equals;
-    list_for_each_entry(tp, bucket, listen_link) {
+    list_for_each_entry (tp, bucket, listen_link) {
         if (listener_score(tp, l) == best_score && pick-- == 0) {
             return tp;
         }

@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "kernel/machine.h"
 #include "kernel/net/netns.h"
-#include "kernel/net/tcp.h"
+#include "kernel/net/tcp_priv.h"
 #include "kernel/task/task.h"
 
 #define CAP_NET_ADMIN 12
@@ -21,7 +21,10 @@ struct range_row {
     int min, max;
 };
 
-#define R(opt, field, low, high) {opt, offsetof(struct tcp_sock, field), low, high}
+#define R(opt, field, low, high)                                                                   \
+    {                                                                                              \
+        opt, offsetof(struct tcp_sock, field), low, high                                           \
+    }
 
 /* Options that are an int with limits; beyond them -EINVAL (do_tcp_setsockopt). */
 static const struct range_row ranges[] = {
@@ -174,7 +177,8 @@ int tcp_setopt(struct task *t, struct sock *sk, int level, int name, gaddr val, 
     return err ? err : set_int(t, tp, name, v);
 }
 
-/* --- get --------------------------------------------------------------------------------------- */
+/* --- get ---------------------------------------------------------------------------------------
+ */
 
 static uint32_t us(uint64_t ns)
 {
@@ -299,7 +303,8 @@ int64_t tcp_getopt(struct task *t, struct sock *sk, int level, int name, void *b
     return get_flag(t, tp, name, buf, cap);
 }
 
-/* --- ioctls (tcp(7)) ----------------------------------------------------------------------------- */
+/* --- ioctls (tcp(7)) -----------------------------------------------------------------------------
+ */
 
 int64_t tcp_ioctl(struct task *t, struct sock *sk, uint32_t cmd, uint64_t arg)
 {

@@ -1,7 +1,7 @@
 /* Segments out: what may be sent now, retransmission, resets, probes, the window we advertise. */
 #include "kernel/machine.h"
 #include "kernel/net/netns.h"
-#include "kernel/net/tcp.h"
+#include "kernel/net/tcp_priv.h"
 
 /* --- receive window -------------------------------------------------------------------------- */
 
@@ -113,8 +113,8 @@ void tcp_reply_reset(struct netns *ns, const struct skb *in)
         s->tcp.seq = in->tcp.ack;
         s->tcp.flags = TCP_F_RST;
     } else {
-        s->tcp.ack = in->tcp.seq + in->len + !!(in->tcp.flags & TCP_F_SYN) +
-                     !!(in->tcp.flags & TCP_F_FIN);
+        s->tcp.ack =
+            in->tcp.seq + in->len + !!(in->tcp.flags & TCP_F_SYN) + !!(in->tcp.flags & TCP_F_FIN);
         s->tcp.flags = TCP_F_RST | TCP_F_ACK;
     }
     ns->mib.tcp_out_rsts++;
@@ -197,7 +197,8 @@ static void sent_up_to(struct tcp_sock *tp, uint64_t next)
 void tcp_push(struct tcp_sock *tp, bool force)
 {
     const uint32_t may = TCPS_BIT(TCPS_ESTABLISHED) | TCPS_BIT(TCPS_CLOSE_WAIT) |
-                         TCPS_BIT(TCPS_FIN_WAIT1) | TCPS_BIT(TCPS_LAST_ACK) | TCPS_BIT(TCPS_CLOSING);
+                         TCPS_BIT(TCPS_FIN_WAIT1) | TCPS_BIT(TCPS_LAST_ACK) |
+                         TCPS_BIT(TCPS_CLOSING);
     if (!(TCPS_BIT(tp->state) & may)) {
         return;
     }

@@ -1,7 +1,7 @@
 /* TCP's timers: retransmission, zero-window probes, delayed acknowledgement, keep-alive. */
 #include "kernel/machine.h"
 #include "kernel/net/netns.h"
-#include "kernel/net/tcp.h"
+#include "kernel/net/tcp_priv.h"
 #include "kernel/node.h"
 
 static void arm(struct tcp_sock *tp, struct timer *t, uint64_t after,
@@ -44,8 +44,9 @@ static void syn_timeout(struct tcp_sock *tp)
 {
     struct sock *sk = tcp_sk(tp);
     bool answer = tp->state == TCPS_SYN_RECV;
-    uint32_t limit = answer ? TCP_SYNACK_RETRIES
-                            : tp->syn_cnt > 0 ? (uint32_t)tp->syn_cnt : TCP_SYN_RETRIES;
+    uint32_t limit = answer            ? TCP_SYNACK_RETRIES
+                     : tp->syn_cnt > 0 ? (uint32_t)tp->syn_cnt
+                                       : TCP_SYN_RETRIES;
     uint64_t user = user_timeout_ns(tp);
     bool over = !answer && user && machine_now(sk->m) - tp->iss >= user;
     if (tp->retransmits >= limit || over) {
@@ -188,7 +189,8 @@ void tcp_arm_delack(struct tcp_sock *tp)
     }
 }
 
-/* --- keep-alive (RFC 1122 4.2.3.6, tcp_keepalive_timer) ---------------------------------------- */
+/* --- keep-alive (RFC 1122 4.2.3.6, tcp_keepalive_timer) ----------------------------------------
+ */
 
 static void keep_fire(struct machine *m, struct timer *t)
 {

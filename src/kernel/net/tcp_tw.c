@@ -1,7 +1,8 @@
-/* TIME_WAIT: what a connection leaves behind for 60 s (TCP_TIMEWAIT_LEN), and an orphan's FIN_WAIT2. */
+/* TIME_WAIT: what a connection leaves behind for 60 s (TCP_TIMEWAIT_LEN), and an orphan's
+ * FIN_WAIT2. */
 #include "kernel/machine.h"
 #include "kernel/net/netns.h"
-#include "kernel/net/tcp.h"
+#include "kernel/net/tcp_priv.h"
 #include "kernel/node.h"
 
 void tcp_tw_free(struct tcp_tw *tw)

@@ -27,7 +27,8 @@ static struct udp_sock *udp_of(struct sock *sk)
     return (struct udp_sock *)sk;
 }
 
-/* --- bind and connect -------------------------------------------------------------------------- */
+/* --- bind and connect --------------------------------------------------------------------------
+ */
 
 static int udp_bind(struct task *t, struct sock *sk, const union abi_sockaddr *a, uint32_t len)
 {
@@ -59,8 +60,8 @@ static int resolve_dst(struct inet_sock *is, struct endpoint *e, uint32_t oif, s
         return -ENETUNREACH;
     }
     if (ip_is_any(&e->addr)) {
-        e->addr = ip_is_v4(&e->addr) ? ip_from_v4(be32(0x7f000001))
-                                     : (struct ipaddr){.b = {[15] = 1}};
+        e->addr =
+            ip_is_v4(&e->addr) ? ip_from_v4(be32(0x7f000001)) : (struct ipaddr){.b = {[15] = 1}};
     }
     if (!oif) {
         oif = is->sk.bound_if ? is->sk.bound_if : ip_is_multicast(&e->addr) ? is->mcast_if : 0;
@@ -100,7 +101,8 @@ static int udp_connect(struct task *t, struct sock *sk, const union abi_sockaddr
     return 0;
 }
 
-/* --- send -------------------------------------------------------------------------------------- */
+/* --- send --------------------------------------------------------------------------------------
+ */
 
 static int send_target(struct inet_sock *is, struct sock_msg *msg, struct endpoint *e,
                        uint32_t *scope)
@@ -217,7 +219,8 @@ static int64_t udp_send(struct task *t, struct sock *sk, struct sock_msg *msg)
     return sent < 0 ? sent : n;
 }
 
-/* --- receive ----------------------------------------------------------------------------------- */
+/* --- receive -----------------------------------------------------------------------------------
+ */
 
 static bool receives(const struct inet_sock *is, const struct skb *s, int *score)
 {
@@ -270,7 +273,7 @@ static void udp_queue(struct inet_sock *is, struct skb *s)
 static void deliver_many(struct netns *ns, struct skb *s)
 {
     struct port_use *u, *tmp;
-    list_for_each_entry_safe(u, tmp, &ns->udp_ports[s->dst.port % PORT_HASH], link) {
+    list_for_each_entry_safe (u, tmp, &ns->udp_ports[s->dst.port % PORT_HASH], link) {
         struct inet_sock *is = container_of(u, struct inet_sock, use);
         int score;
         if (!receives(is, s, &score)) {
@@ -298,7 +301,7 @@ static struct inet_sock *udp_find(struct netns *ns, const struct skb *s)
     int best_score = 0;
     uint32_t equals = 0;
     struct port_use *u;
-    list_for_each_entry(u, &ns->udp_ports[s->dst.port % PORT_HASH], link) {
+    list_for_each_entry (u, &ns->udp_ports[s->dst.port % PORT_HASH], link) {
         struct inet_sock *is = container_of(u, struct inet_sock, use);
         int score;
         if (!receives(is, s, &score)) {
@@ -340,7 +343,7 @@ void udp_icmp_error(struct netns *ns, const struct skb *s)
 {
     struct port_use *u, *tmp;
     uint16_t port = s->icmp.inner_src.port;
-    list_for_each_entry_safe(u, tmp, &ns->udp_ports[port % PORT_HASH], link) {
+    list_for_each_entry_safe (u, tmp, &ns->udp_ports[port % PORT_HASH], link) {
         struct inet_sock *is = container_of(u, struct inet_sock, use);
         bool peer = is->remote.port == 0 || (is->remote.port == s->icmp.inner_dst.port &&
                                              ip_eq(&is->remote.addr, &s->icmp.inner_dst.addr));
@@ -386,7 +389,8 @@ static int64_t udp_recv(struct task *t, struct sock *sk, struct sock_msg *msg)
     return result;
 }
 
-/* --- the rest ------------------------------------------------------------------------------------ */
+/* --- the rest ------------------------------------------------------------------------------------
+ */
 
 static int udp_shutdown(struct sock *sk, uint32_t how)
 {

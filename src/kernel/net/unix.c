@@ -16,10 +16,11 @@
 #include "kernel/vfs/tree.h"
 #include "kernel/vfs/vfs.h"
 
-#define SUN_PATH offsetof(struct sockaddr_un, sun_path)
+#define SUN_PATH  offsetof(struct sockaddr_un, sun_path)
 #define AT_FDCWD_ (-100)
 
-/* --- names ------------------------------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------------------------
+ */
 
 /* Takes sun_path from an address: its length without the family; pathnames end with one NUL. */
 static int take_name(const union abi_sockaddr *a, uint32_t len, uint8_t name[109], uint32_t *n)
@@ -42,7 +43,7 @@ static int take_name(const union abi_sockaddr *a, uint32_t len, uint8_t name[109
 static struct unix_sock *find_abstract(const struct netns *ns, const uint8_t *name, uint32_t n)
 {
     struct unix_sock *us;
-    list_for_each_entry(us, &ns->abstract, abstract_link) {
+    list_for_each_entry (us, &ns->abstract, abstract_link) {
         if (us->name_len == n && memcmp(us->name, name, n) == 0) {
             return us;
         }
@@ -193,7 +194,8 @@ static int unix_getname(struct sock *sk, bool peer, union abi_sockaddr *out)
     return unix_name_format(peer ? us->peer : us, out);
 }
 
-/* --- references -------------------------------------------------------------------------------- */
+/* --- references --------------------------------------------------------------------------------
+ */
 
 void unix_put(struct unix_sock *us)
 {
@@ -227,7 +229,8 @@ void unix_cred_of(struct task *t, struct abi_ucred *c)
     *c = (struct abi_ucred){t->process->pid, t->cred.euid, t->cred.egid};
 }
 
-/* --- connections --------------------------------------------------------------------------------- */
+/* --- connections ---------------------------------------------------------------------------------
+ */
 
 static int unix_listen(struct task *t, struct sock *sk, int backlog)
 {
@@ -385,7 +388,8 @@ static int unix_shutdown(struct sock *sk, uint32_t how)
     return 0;
 }
 
-/* --- end ----------------------------------------------------------------------------------------- */
+/* --- end -----------------------------------------------------------------------------------------
+ */
 
 static void unix_close(struct sock *sk);
 
@@ -426,7 +430,7 @@ static void unix_close(struct sock *sk)
         sock_wake_state(&p->sk);
     }
     struct unix_sock *s, *tmp;
-    list_for_each_entry_safe(s, tmp, &us->senders, sender_link) {
+    list_for_each_entry_safe (s, tmp, &us->senders, sender_link) {
         list_del(&s->sender_link); /* keeps its reference: its next send finds out */
         sock_wake_writable(&s->sk);
     }
@@ -439,9 +443,11 @@ static void unix_close(struct sock *sk)
     unix_gc(m);
 }
 
-/* --- options and ioctls -------------------------------------------------------------------------- */
+/* --- options and ioctls --------------------------------------------------------------------------
+ */
 
-static int unix_setopt(struct task *t, struct sock *sk, int level, int name, gaddr val, uint32_t len)
+static int unix_setopt(struct task *t, struct sock *sk, int level, int name, gaddr val,
+                       uint32_t len)
 {
     return -EOPNOTSUPP;
 }

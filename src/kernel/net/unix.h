@@ -1,5 +1,5 @@
-/* AF_UNIX sockets (unix(7)). Files: unix.c names, life cycle, connections; unix_data.c send and receive;
- * unix_gc.c descriptors that only messages under way refer to. */
+/* AF_UNIX sockets (unix(7)). Files: unix.c names, life cycle, connections; unix_data.c send and
+ * receive; unix_gc.c descriptors that only messages under way refer to. */
 #ifndef EVERETT_KERNEL_NET_UNIX_H
 #define EVERETT_KERNEL_NET_UNIX_H
 
@@ -12,8 +12,8 @@ enum unix_state { UNIX_CLOSE, UNIX_LISTEN, UNIX_CONNECTED };
 
 #define UNIX_DGRAM_QLEN 10u /* net.unix.max_dgram_qlen */
 
-/* Counted: the file (or the accept queue), messages it sent that are not read, and sockets connected
- * to it each hold a reference. The struct outlives `dead`. */
+/* Counted: the file (or the accept queue), messages it sent that are not read, and sockets
+ * connected to it each hold a reference. The struct outlives `dead`. */
 struct unix_sock {
     struct sock sk; /* first */
     uint32_t refs;
@@ -23,22 +23,22 @@ struct unix_sock {
     uint32_t name_len; /* 0: unnamed; pathnames include their NUL */
     bool abstract;
     struct list_head abstract_link; /* netns->abstract */
-    struct inode *inode;  /* pathname: holds a reference; its ->socket points back */
-    struct unix_sock *peer; /* holds a reference */
-    struct list_head senders;   /* unix_sock sender_link: datagram sockets connected to this one */
+    struct inode *inode;            /* pathname: holds a reference; its ->socket points back */
+    struct unix_sock *peer;         /* holds a reference */
+    struct list_head senders; /* unix_sock sender_link: datagram sockets connected to this one */
     struct list_head sender_link;
     struct unix_sock *listener; /* in whose acceptq it waits; not counted */
     struct list_head acceptq, queue_link;
     uint32_t accept_len, backlog;
-    uint64_t wmem;        /* charged for messages not read yet */
+    uint64_t wmem; /* charged for messages not read yet */
     uint64_t stream_bytes;
     uint32_t rcvq_len;
     bool has_peer_cred;
     struct abi_ucred cred, peer_cred;
     /* Cycle collector. */
     struct list_head all_link; /* net->unix_socks */
-    uint32_t inflight;    /* references to our file held by messages */
-    uint32_t gc_external; /* of them not from candidates */
+    uint32_t inflight;         /* references to our file held by messages */
+    uint32_t gc_external;      /* of them not from candidates */
     bool gc_candidate, gc_kept;
 };
 

@@ -1,5 +1,5 @@
-/* AF_UNIX: messages. Streams, datagrams and sequenced packets share one queue of skbs in the receiver;
- * the sender is charged until they are read, which is the only flow control (unix(7)). */
+/* AF_UNIX: messages. Streams, datagrams and sequenced packets share one queue of skbs in the
+ * receiver; the sender is charged until they are read, which is the only flow control (unix(7)). */
 #include "base/str.h"
 #include "kernel/machine.h"
 #include "kernel/net/cmsg.h"
@@ -83,7 +83,8 @@ static void enqueue(struct unix_sock *to, struct unix_sock *from, struct skb *s)
     sock_wake_readable(&to->sk);
 }
 
-/* --- streams ----------------------------------------------------------------------------------- */
+/* --- streams -----------------------------------------------------------------------------------
+ */
 
 /* A piece that more bytes of the same sender may join: nothing separates them for the reader. */
 static struct skb *joinable(const struct unix_sock *to, const struct unix_sock *us, struct task *t)
@@ -211,7 +212,7 @@ static int64_t recv_stream(struct task *t, struct unix_sock *us, struct sock_msg
     if (list_empty(&sk->rcvq)) {
         return recv_empty(us);
     }
-    list_for_each_entry_safe(s, tmp, &sk->rcvq, link) {
+    list_for_each_entry_safe (s, tmp, &sk->rcvq, link) {
         if (total && !continues(us, &key, s)) {
             break;
         }
@@ -243,7 +244,8 @@ static int64_t recv_stream(struct task *t, struct unix_sock *us, struct sock_msg
     return total;
 }
 
-/* --- messages ---------------------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------------------------------
+ */
 
 /* Whom a datagram goes to. */
 static int target_of(struct task *t, struct unix_sock *us, struct sock_msg *msg,
@@ -318,7 +320,7 @@ static int64_t send_message(struct task *t, struct unix_sock *us, struct sock_ms
 static void wake_senders(struct unix_sock *us)
 {
     struct unix_sock *s, *tmp;
-    list_for_each_entry_safe(s, tmp, &us->senders, sender_link) {
+    list_for_each_entry_safe (s, tmp, &us->senders, sender_link) {
         if (s->sk.nospace) {
             sock_wake_writable(&s->sk);
         }
@@ -352,9 +354,8 @@ static int64_t recv_message(struct task *t, struct unix_sock *us, struct sock_ms
             msg->out_flags |= ABI_MSG_EOR;
         }
         if (msg->name) {
-            msg->name_len = s->ux.sender->name_len
-                                ? (uint32_t)unix_name_format(s->ux.sender, msg->name)
-                                : 0;
+            msg->name_len =
+                s->ux.sender->name_len ? (uint32_t)unix_name_format(s->ux.sender, msg->name) : 0;
         }
         put_creds(us, s, msg);
         give_files(t, s, msg);

@@ -1,5 +1,5 @@
-/* Sockets whose only references are in messages queued on sockets of the same kind: a program sent a
- * socket over itself, or two over each other, and closed them. As Linux's net/unix/garbage.c. */
+/* Sockets whose only references are in messages queued on sockets of the same kind: a program sent
+ * a socket over itself, or two over each other, and closed them. As Linux's net/unix/garbage.c. */
 #include "kernel/machine.h"
 #include "kernel/net/cmsg.h"
 #include "kernel/net/netns.h"
@@ -22,12 +22,12 @@ void unix_inflight(struct machine *m, struct file *f, int delta)
     }
 }
 
-/* Calls fn for every AF_UNIX socket that a message queued on `us`, or on a connection waiting in its
- * accept queue, refers to. */
+/* Calls fn for every AF_UNIX socket that a message queued on `us`, or on a connection waiting in
+ * its accept queue, refers to. */
 static void each_child(struct unix_sock *us, void (*fn)(struct unix_sock *child))
 {
     struct skb *s;
-    list_for_each_entry(s, &us->sk.rcvq, link) {
+    list_for_each_entry (s, &us->sk.rcvq, link) {
         for (uint32_t i = 0; s->scm && i < s->scm->nfiles; i++) {
             struct unix_sock *child = unix_of_file(s->scm->files[i]);
             if (child) {
@@ -36,7 +36,7 @@ static void each_child(struct unix_sock *us, void (*fn)(struct unix_sock *child)
         }
     }
     struct unix_sock *c;
-    list_for_each_entry(c, &us->acceptq, queue_link) {
+    list_for_each_entry (c, &us->acceptq, queue_link) {
         each_child(c, fn);
     }
 }
@@ -64,7 +64,7 @@ void unix_gc(struct machine *m)
         return;
     }
     bool any = false;
-    list_for_each_entry(us, &net->unix_socks, all_link) {
+    list_for_each_entry (us, &net->unix_socks, all_link) {
         us->gc_candidate = us->inflight && us->sk.file && us->sk.file->refs == us->inflight;
         us->gc_kept = false;
         us->gc_external = us->inflight;
@@ -73,12 +73,12 @@ void unix_gc(struct machine *m)
     if (!any) {
         return;
     }
-    list_for_each_entry(us, &net->unix_socks, all_link) {
+    list_for_each_entry (us, &net->unix_socks, all_link) {
         if (us->gc_candidate) {
             each_child(us, uncount);
         }
     }
-    list_for_each_entry(us, &net->unix_socks, all_link) {
+    list_for_each_entry (us, &net->unix_socks, all_link) {
         if (us->gc_candidate && us->gc_external) {
             keep(us);
         }
@@ -88,7 +88,7 @@ void unix_gc(struct machine *m)
     net->collecting = true;
     for (bool found = true; found;) {
         found = false;
-        list_for_each_entry(us, &net->unix_socks, all_link) {
+        list_for_each_entry (us, &net->unix_socks, all_link) {
             if (us->gc_candidate && !us->gc_kept) {
                 us->gc_candidate = false;
                 unix_get(us);

@@ -16,8 +16,8 @@ int sock_addr_in(struct task *t, uint64_t addr, uint64_t len, union abi_sockaddr
 /* move_addr_to_user: cut to the room given, full length reported. */
 int sock_addr_out(struct task *t, uint64_t addr, uint64_t len_at, const union abi_sockaddr *a,
                   uint32_t len);
-/* Sleeps for `mask`, at most timeout_ns (VTIME_NEVER: no limit); when that is over the call ends with
- * `otherwise`. Bytes in call.progress win over a signal. */
+/* Sleeps for `mask`, at most timeout_ns (VTIME_NEVER: no limit); when that is over the call ends
+ * with `otherwise`. Bytes in call.progress win over a signal. */
 struct sysret sock_wait(struct task *t, struct sock *sk, uint32_t mask, uint64_t timeout_ns,
                         int64_t otherwise);
 

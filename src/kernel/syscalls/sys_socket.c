@@ -67,11 +67,13 @@ struct sysret sock_wait(struct task *t, struct sock *sk, uint32_t mask, uint64_t
     return timeout_ns != VTIME_NEVER ? sys_block_or(-EINTR) : sys_block();
 }
 
-/* --- creation ---------------------------------------------------------------------------------- */
+/* --- creation ----------------------------------------------------------------------------------
+ */
 
 static int type_flags(uint64_t type)
 {
-    return (type & ~(uint64_t)(ABI_SOCK_TYPE_MASK | ABI_SOCK_CLOEXEC | ABI_SOCK_NONBLOCK)) & UINT32_MAX
+    return (type & ~(uint64_t)(ABI_SOCK_TYPE_MASK | ABI_SOCK_CLOEXEC | ABI_SOCK_NONBLOCK)) &
+                   UINT32_MAX
                ? -EINVAL
                : 0;
 }
@@ -139,7 +141,8 @@ struct sysret sys_socketpair(struct task *t, const struct sysargs *a)
     return sys_done(err);
 }
 
-/* --- names and connections ----------------------------------------------------------------------- */
+/* --- names and connections -----------------------------------------------------------------------
+ */
 
 struct sysret sys_bind(struct task *t, const struct sysargs *a)
 {
@@ -198,8 +201,9 @@ static struct sysret do_accept(struct task *t, const struct sysargs *a, uint64_t
 {
     struct file *f;
     struct sock *sk, *child;
-    int err = flags & ~(uint64_t)(ABI_SOCK_CLOEXEC | ABI_SOCK_NONBLOCK) ? -EINVAL
-                                                                        : sock_arg(t, a->a[0], &f, &sk);
+    int err = flags & ~(uint64_t)(ABI_SOCK_CLOEXEC | ABI_SOCK_NONBLOCK)
+                  ? -EINVAL
+                  : sock_arg(t, a->a[0], &f, &sk);
     if (!err && !fd_available(t)) {
         err = -EMFILE;
     }
@@ -274,16 +278,17 @@ struct sysret sys_shutdown(struct task *t, const struct sysargs *a)
     return sys_done(err);
 }
 
-/* --- options ----------------------------------------------------------------------------------- */
+/* --- options -----------------------------------------------------------------------------------
+ */
 
 struct sysret sys_setsockopt(struct task *t, const struct sysargs *a)
 {
     struct file *f;
     struct sock *sk;
     int err = sock_arg(t, a->a[0], &f, &sk);
-    return sys_done(err ? err
-                        : sock_setopt(t, sk, (int)a->a[1], (int)a->a[2], gaddr_of(a->a[3]),
-                                      (int)a->a[4]));
+    return sys_done(
+        err ? err
+            : sock_setopt(t, sk, (int)a->a[1], (int)a->a[2], gaddr_of(a->a[3]), (int)a->a[4]));
 }
 
 struct sysret sys_getsockopt(struct task *t, const struct sysargs *a)
@@ -291,7 +296,7 @@ struct sysret sys_getsockopt(struct task *t, const struct sysargs *a)
     struct file *f;
     struct sock *sk;
     int err = sock_arg(t, a->a[0], &f, &sk);
-    return sys_done(err ? err
-                        : sock_getopt(t, sk, (int)a->a[1], (int)a->a[2], gaddr_of(a->a[3]),
-                                      gaddr_of(a->a[4])));
+    return sys_done(
+        err ? err
+            : sock_getopt(t, sk, (int)a->a[1], (int)a->a[2], gaddr_of(a->a[3]), gaddr_of(a->a[4])));
 }

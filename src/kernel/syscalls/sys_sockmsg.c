@@ -1,5 +1,5 @@
-/* send(2) and recv(2) in all their forms. call.progress counts the bytes of the message at hand that
- * earlier attempts moved, call.scratch[0] the messages sendmmsg and recvmmsg have done. */
+/* send(2) and recv(2) in all their forms. call.progress counts the bytes of the message at hand
+ * that earlier attempts moved, call.scratch[0] the messages sendmmsg and recvmmsg have done. */
 #include "abi/socket.h"
 #include "kernel/machine.h"
 #include "kernel/net/cmsg.h"
@@ -29,9 +29,11 @@ static void uio_advance(struct uio *u, uint64_t n)
     }
 }
 
-/* --- sending ----------------------------------------------------------------------------------- */
+/* --- sending -----------------------------------------------------------------------------------
+ */
 
-static struct sysret send_loop(struct task *t, struct file *f, struct sock *sk, struct sock_msg *msg)
+static struct sysret send_loop(struct task *t, struct file *f, struct sock *sk,
+                               struct sock_msg *msg)
 {
     bool nonblock = (msg->flags & ABI_MSG_DONTWAIT) || (f->flags & O_NONBLOCK);
     uio_advance(msg->uio, t->call.progress);
@@ -155,17 +157,19 @@ struct sysret sys_sendmmsg(struct task *t, const struct sysargs *a)
         }
         t->call.progress = 0;
         t->call.deadline = 0;
-        err = user_write_u32(t, gaddr_add(at, offsetof(struct abi_mmsghdr, len)),
-                             (uint32_t)r.value);
+        err =
+            user_write_u32(t, gaddr_add(at, offsetof(struct abi_mmsghdr, len)), (uint32_t)r.value);
         *done += err ? 0 : 1;
     }
     return sys_done(*done ? (int64_t)*done : err);
 }
 
-/* --- receiving --------------------------------------------------------------------------------- */
+/* --- receiving ---------------------------------------------------------------------------------
+ */
 
 /* Streams go on until MSG_WAITALL or SO_RCVLOWAT is satisfied. Messages end with the first. */
-static struct sysret recv_loop(struct task *t, struct file *f, struct sock *sk, struct sock_msg *msg)
+static struct sysret recv_loop(struct task *t, struct file *f, struct sock *sk,
+                               struct sock_msg *msg)
 {
     bool nonblock = (msg->flags & ABI_MSG_DONTWAIT) || (f->flags & O_NONBLOCK);
     bool peek = msg->flags & ABI_MSG_PEEK;
@@ -231,7 +235,8 @@ static int store_header(struct task *t, gaddr at, const struct abi_msghdr *h,
     }
     err = err ? err : user_write_u32(t, gaddr_add(at, offsetof(struct abi_msghdr, flags)), flags);
     return err ? err
-               : user_write_u64(t, gaddr_add(at, offsetof(struct abi_msghdr, controllen)), ctl->used);
+               : user_write_u64(t, gaddr_add(at, offsetof(struct abi_msghdr, controllen)),
+                                ctl->used);
 }
 
 static struct sysret recv_one(struct task *t, struct file *f, struct sock *sk, gaddr at,
@@ -246,7 +251,8 @@ static struct sysret recv_one(struct task *t, struct file *f, struct sock *sk, g
         kfree(t->m, segs);
         return sys_done(err);
     }
-    struct cmsg_out ctl = {.task = t, .at = gaddr_of(h.control), .cap = h.control ? h.controllen : 0};
+    struct cmsg_out ctl = {
+        .task = t, .at = gaddr_of(h.control), .cap = h.control ? h.controllen : 0};
     struct sock_msg msg = {.uio = &u, .flags = flags, .ctl = &ctl, .name = h.name ? &addr : NULL};
     struct sysret r = recv_loop(t, f, sk, &msg);
     if (r.kind == SYSRET_DONE && r.value >= 0) {
@@ -304,7 +310,8 @@ struct sysret sys_recvmmsg(struct task *t, const struct sysargs *a)
     err = err ? err : sock_arg(t, a->a[0], &f, &sk);
     while (!err && *done < n) {
         gaddr at = gaddr_of(a->a[1] + *done * sizeof(struct abi_mmsghdr));
-        uint32_t now_flags = *done && (flags & ABI_MSG_WAITFORONE) ? flags | ABI_MSG_DONTWAIT : flags;
+        uint32_t now_flags =
+            *done && (flags & ABI_MSG_WAITFORONE) ? flags | ABI_MSG_DONTWAIT : flags;
         struct sysret r = recv_one(t, f, sk, at, now_flags & ~ABI_MSG_WAITFORONE);
         if (r.kind == SYSRET_BLOCK) {
             return *done ? sys_block_or((int64_t)*done) : r;
@@ -314,8 +321,8 @@ struct sysret sys_recvmmsg(struct task *t, const struct sysargs *a)
             break;
         }
         t->call.progress = 0;
-        err = user_write_u32(t, gaddr_add(at, offsetof(struct abi_mmsghdr, len)),
-                             (uint32_t)r.value);
+        err =
+            user_write_u32(t, gaddr_add(at, offsetof(struct abi_mmsghdr, len)), (uint32_t)r.value);
         *done += err ? 0 : 1;
         if (t->call.scratch[1] && machine_now(t->m) >= t->call.scratch[1]) {
             break;

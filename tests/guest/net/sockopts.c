@@ -85,10 +85,10 @@ TEST(tcp_values)
     static const struct {
         int name, initial, set, read;
     } rows[] = {
-        {TCP_NODELAY, 0, 1, 1},       {TCP_CORK, 0, 1, 1},          {TCP_KEEPIDLE, 7200, 60, 60},
-        {TCP_KEEPINTVL, 75, 10, 10},  {TCP_KEEPCNT, 9, 3, 3},       {TCP_SYNCNT, 6, 2, 2},
-        {TCP_LINGER2, 60, 20, 20},    {TCP_DEFER_ACCEPT, 0, 1, 1},  {TCP_USER_TIMEOUT, 0, 5000, 5000},
-        {TCP_INQ, 0, 1, 1},           {TCP_FASTOPEN, 0, 5, 5},      {TCP_MAXSEG, 536, 1000, -1},
+        {TCP_NODELAY, 0, 1, 1},      {TCP_CORK, 0, 1, 1},         {TCP_KEEPIDLE, 7200, 60, 60},
+        {TCP_KEEPINTVL, 75, 10, 10}, {TCP_KEEPCNT, 9, 3, 3},      {TCP_SYNCNT, 6, 2, 2},
+        {TCP_LINGER2, 60, 20, 20},   {TCP_DEFER_ACCEPT, 0, 1, 1}, {TCP_USER_TIMEOUT, 0, 5000, 5000},
+        {TCP_INQ, 0, 1, 1},          {TCP_FASTOPEN, 0, 5, 5},     {TCP_MAXSEG, 536, 1000, -1},
     };
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -165,7 +165,8 @@ TEST(inq)
     CHECK_EQ(write(c, "hello", 5), 5);
     char buf[2], ctl[64];
     struct iovec v = {buf, 2};
-    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = ctl, .msg_controllen = sizeof ctl};
+    struct msghdr m = {
+        .msg_iov = &v, .msg_iovlen = 1, .msg_control = ctl, .msg_controllen = sizeof ctl};
     CHECK_EQ(recvmsg(s, &m, 0), 2);
     struct cmsghdr *h = CMSG_FIRSTHDR(&m);
     CHECK(h && h->cmsg_level == IPPROTO_TCP && h->cmsg_type == TCP_INQ);
@@ -203,8 +204,8 @@ TEST(inherited)
 int main(int argc, char **argv)
 {
     static const struct guest_test tests[] = {
-        ENTRY(flags_read_back), ENTRY(socket_values), ENTRY(tcp_values), ENTRY(ip_values),
-        ENTRY(inq), ENTRY(inherited),
+        ENTRY(flags_read_back), ENTRY(socket_values), ENTRY(tcp_values),
+        ENTRY(ip_values),       ENTRY(inq),           ENTRY(inherited),
     };
     return guest_main(argc, argv, tests, COUNT(tests));
 }

@@ -138,7 +138,8 @@ static void test_over_udp(void **state)
     assert_memory_equal(got + n + 12, "\x0a\0\0\x0c", 4);
 }
 
-/* --- netlink --------------------------------------------------------------------------------------- */
+/* --- netlink
+ * --------------------------------------------------------------------------------------- */
 
 struct request {
     struct nlmsghdr h;
@@ -246,8 +247,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
     const struct CMUnitTest tests[] = {
-        T(test_names), T(test_rotation), T(test_malformed), T(test_over_udp), T(test_netlink),
-        T(test_text), T(test_routes),
+        T(test_names),   T(test_rotation), T(test_malformed), T(test_over_udp),
+        T(test_netlink), T(test_text),     T(test_routes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -72,13 +72,14 @@ static void test_handshake(void **state)
     vtime start = w.m->clock.now;
     int fds[2];
     connect_pair(&w, 0, 1, 80, fds, NULL);
-    assert_int_equal(w.m->clock.now - start, 3 * LATENCY); /* SYN, SYN-ACK, and the ACK for accept */
+    assert_int_equal(w.m->clock.now - start,
+                     3 * LATENCY); /* SYN, SYN-ACK, and the ACK for accept */
     assert_int_equal(transfer(0, 1, fds, 5), LATENCY);
     struct sockaddr_in in;
     uint32_t len = sizeof in;
     memcpy(fake_ptr(w.len), &len, sizeof len);
-    assert_int_equal(world_try(&w, 1, sys_getpeername,
-                               FAKE_ARGS((uint64_t)fds[1], w.addr.va, w.len.va)), 0);
+    assert_int_equal(
+        world_try(&w, 1, sys_getpeername, FAKE_ARGS((uint64_t)fds[1], w.addr.va, w.len.va)), 0);
     memcpy(&in, fake_ptr(w.addr), sizeof in);
     assert_int_equal(be32(in.sin_addr.s_addr), 0x0a00000a);
     assert_true(be16(in.sin_port) >= 32768 && be16(in.sin_port) <= 60999);
@@ -267,8 +268,10 @@ static void reset_cases(int a, int b)
     connect_pair(&w, a, b, 80, fds, NULL);
     struct abi_linger l = {1, 0};
     memcpy(fake_ptr(w.opt), &l, sizeof l);
-    assert_int_equal(world_try(&w, b, sys_setsockopt, FAKE_ARGS((uint64_t)fds[1], SOL_SOCKET,
-                                                                SO_LINGER, w.opt.va, sizeof l)), 0);
+    assert_int_equal(
+        world_try(&w, b, sys_setsockopt,
+                  FAKE_ARGS((uint64_t)fds[1], SOL_SOCKET, SO_LINGER, w.opt.va, sizeof l)),
+        0);
     sock_close(&w, b, fds[1]);
     world_run(&w, SEC / 100);
     assert_int_equal(sock_write(&w, a, fds[0], "x", 1, ABI_MSG_NOSIGNAL), -ECONNRESET);
@@ -423,7 +426,8 @@ static void test_time_wait_bind(void **state)
     assert_int_equal(sock_bind(&w, 1, other, -2, 80), -EADDRINUSE);
 }
 
-/* Nobody has the address: EHOSTUNREACH after neighbour discovery; beyond the gateway ENETUNREACH. */
+/* Nobody has the address: EHOSTUNREACH after neighbour discovery; beyond the gateway ENETUNREACH.
+ */
 static void test_unreachable(void **state)
 {
     int fd = sock_new(&w, 0, ABI_AF_INET, ABI_SOCK_STREAM | ABI_SOCK_NONBLOCK);
@@ -479,8 +483,8 @@ static void test_node_down(void **state)
 /* The resolver over TCP: length, query, answer. */
 static void test_dns_over_tcp(void **state)
 {
-    static const unsigned char query[] = {0, 20, 0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0,
-                                          2, 'n', '1', 0, 0, 1, 0, 1};
+    static const unsigned char query[] = {0, 20, 0x12, 0x34, 1,   0,   0, 1, 0, 0, 0,
+                                          0, 0,  0,    2,    'n', '1', 0, 0, 1, 0, 1};
     unsigned char out[128];
     int fd = sock_new(&w, 0, ABI_AF_INET, ABI_SOCK_STREAM);
     struct sockaddr_in in = {.sin_family = ABI_AF_INET, .sin_port = be16(53)};
@@ -499,11 +503,13 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
     const struct CMUnitTest tests[] = {
-        T(test_handshake), T(test_refused), T(test_bulk), T(test_loss), T(test_syn_timeout),
-        T(test_syn_retry), T(test_partition), T(test_partition_heals), T(test_jammed),
-        T(test_half_close), T(test_reset), T(test_write_after_close), T(test_backlog),
-        T(test_flow_control), T(test_blocking_write), T(test_keepalive), T(test_time_wait_bind),
-        T(test_unreachable), T(test_urgent), T(test_node_down), T(test_dns_over_tcp),
+        T(test_handshake),  T(test_refused),         T(test_bulk),
+        T(test_loss),       T(test_syn_timeout),     T(test_syn_retry),
+        T(test_partition),  T(test_partition_heals), T(test_jammed),
+        T(test_half_close), T(test_reset),           T(test_write_after_close),
+        T(test_backlog),    T(test_flow_control),    T(test_blocking_write),
+        T(test_keepalive),  T(test_time_wait_bind),  T(test_unreachable),
+        T(test_urgent),     T(test_node_down),       T(test_dns_over_tcp),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -173,8 +173,9 @@ static void test_multicast(void **state)
     struct ip_mreq mr = {{be32(0xe0000005)}, {0}};
     char x;
     memcpy(fake_ptr(w.opt), &mr, sizeof mr);
-    assert_int_equal(world_try(&w, 1, sys_setsockopt, FAKE_ARGS((uint64_t)b, ABI_SOL_IP,
-                                                                IP_ADD_MEMBERSHIP, w.opt.va, 8)), 0);
+    assert_int_equal(world_try(&w, 1, sys_setsockopt,
+                               FAKE_ARGS((uint64_t)b, ABI_SOL_IP, IP_ADD_MEMBERSHIP, w.opt.va, 8)),
+                     0);
     sock_sendto(&w, 0, a, "x", 1, (int)(0xe0000005u - 0x0a00000au), 7);
     world_run(&w, LATENCY);
     assert_int_equal(sock_read(&w, 1, b, &x, 1, 0), 1);
@@ -196,8 +197,9 @@ static void test_dual_stack(void **state)
     world_run(&w, LATENCY);
     uint32_t len = 28;
     memcpy(fake_ptr(w.len), &len, sizeof len);
-    assert_int_equal(world_try(&w, 1, sys_recvfrom, FAKE_ARGS((uint64_t)b, w.buf.va, 8, 0, w.addr.va,
-                                                              w.len.va)), 1);
+    assert_int_equal(
+        world_try(&w, 1, sys_recvfrom, FAKE_ARGS((uint64_t)b, w.buf.va, 8, 0, w.addr.va, w.len.va)),
+        1);
     memcpy(&in6, fake_ptr(w.addr), sizeof in6);
     assert_memory_equal(in6.sin6_addr.s6_addr, "\0\0\0\0\0\0\0\0\0\0\xff\xff\x0a\0\0\x0a", 16);
     int only = sock_new(&w, 2, ABI_AF_INET6, ABI_SOCK_DGRAM);
@@ -225,13 +227,14 @@ static void test_ping(void **state)
     assert_memory_equal(buf + 12, "\x0a\0\0\x0b", 4);
     assert_int_equal(buf[20], 0);
     assert_memory_equal(buf + 24, "\x12\x34\0\1ping", 8);
-    int ping = (int)world_try(&w, 0, sys_socket, FAKE_ARGS(ABI_AF_INET, ABI_SOCK_DGRAM, IPPROTO_ICMP));
+    int ping =
+        (int)world_try(&w, 0, sys_socket, FAKE_ARGS(ABI_AF_INET, ABI_SOCK_DGRAM, IPPROTO_ICMP));
     assert_int_equal(sock_sendto(&w, 0, ping, echo, sizeof echo, 2, 0), 12);
     world_run(&w, 2 * LATENCY);
     assert_int_equal(sock_read(&w, 0, ping, buf, sizeof buf, 0), 12);
     fake_become(w.tasks[1], 1000, 1000);
-    assert_int_equal(world_try(&w, 1, sys_socket, FAKE_ARGS(ABI_AF_INET, ABI_SOCK_RAW, IPPROTO_ICMP)),
-                     -EPERM);
+    assert_int_equal(
+        world_try(&w, 1, sys_socket, FAKE_ARGS(ABI_AF_INET, ABI_SOCK_RAW, IPPROTO_ICMP)), -EPERM);
 }
 
 /* IP_RECVERR: the error queue tells who refused. */
@@ -242,12 +245,16 @@ static void test_error_queue(void **state)
     sock_sendto(&w, 0, a, "x", 1, 1, 9);
     world_run(&w, 2 * LATENCY);
     struct abi_iovec iov = {w.buf.va, 16};
-    struct abi_msghdr h = {.name = w.addr.va, .namelen = 16, .iov = w.hdr.va + 64, .iovlen = 1,
-                           .control = w.hdr.va + 128, .controllen = 256};
+    struct abi_msghdr h = {.name = w.addr.va,
+                           .namelen = 16,
+                           .iov = w.hdr.va + 64,
+                           .iovlen = 1,
+                           .control = w.hdr.va + 128,
+                           .controllen = 256};
     memcpy(fake_ptr(gaddr_add(w.hdr, 64)), &iov, sizeof iov);
     memcpy(fake_ptr(w.hdr), &h, sizeof h);
-    assert_int_equal(world_try(&w, 0, sys_recvmsg,
-                               FAKE_ARGS((uint64_t)a, w.hdr.va, ABI_MSG_ERRQUEUE)), 0);
+    assert_int_equal(
+        world_try(&w, 0, sys_recvmsg, FAKE_ARGS((uint64_t)a, w.hdr.va, ABI_MSG_ERRQUEUE)), 0);
     memcpy(&h, fake_ptr(w.hdr), sizeof h);
     assert_true(h.flags & ABI_MSG_ERRQUEUE);
     struct abi_sock_extended_err ee;
@@ -274,9 +281,10 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
     const struct CMUnitTest tests[] = {
-        T(test_boundaries), T(test_port_unreachable), T(test_loss), T(test_reorder), T(test_stopped),
-        T(test_overflow), T(test_broadcast), T(test_multicast), T(test_dual_stack), T(test_ping),
-        T(test_error_queue), T(test_families),
+        T(test_boundaries), T(test_port_unreachable), T(test_loss),
+        T(test_reorder),    T(test_stopped),          T(test_overflow),
+        T(test_broadcast),  T(test_multicast),        T(test_dual_stack),
+        T(test_ping),       T(test_error_queue),      T(test_families),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,8 +24,8 @@ static int down(void **state)
 
 static void pair(int type, int fds[2])
 {
-    assert_int_equal(world_try(&w, 0, sys_socketpair,
-                               FAKE_ARGS(ABI_AF_UNIX, (uint64_t)type, 0, w.opt.va)), 0);
+    assert_int_equal(
+        world_try(&w, 0, sys_socketpair, FAKE_ARGS(ABI_AF_UNIX, (uint64_t)type, 0, w.opt.va)), 0);
     memcpy(fds, fake_ptr(w.opt), 2 * sizeof *fds);
 }
 
@@ -43,7 +43,9 @@ static int64_t send_fds(int fd, const int *fds, uint32_t n)
 {
     struct abi_iovec iov = {w.buf.va, 1};
     struct abi_cmsghdr c = {sizeof c + n * 4, SOL_SOCKET, ABI_SCM_RIGHTS};
-    struct abi_msghdr h = {.iov = w.hdr.va + 64, .iovlen = 1, .control = w.hdr.va + 128,
+    struct abi_msghdr h = {.iov = w.hdr.va + 64,
+                           .iovlen = 1,
+                           .control = w.hdr.va + 128,
                            .controllen = sizeof c + n * 4};
     memcpy(fake_ptr(gaddr_add(w.hdr, 64)), &iov, sizeof iov);
     memcpy(fake_ptr(gaddr_add(w.hdr, 128)), &c, sizeof c);
@@ -56,12 +58,12 @@ static int64_t send_fds(int fd, const int *fds, uint32_t n)
 static int64_t recv_ctl(int fd, uint64_t room, uint32_t flags, struct abi_msghdr *h)
 {
     struct abi_iovec iov = {w.buf.va, 64};
-    *h = (struct abi_msghdr){.iov = w.hdr.va + 64, .iovlen = 1, .control = w.hdr.va + 128,
-                             .controllen = room};
+    *h = (struct abi_msghdr){
+        .iov = w.hdr.va + 64, .iovlen = 1, .control = w.hdr.va + 128, .controllen = room};
     memcpy(fake_ptr(gaddr_add(w.hdr, 64)), &iov, sizeof iov);
     memcpy(fake_ptr(w.hdr), h, sizeof *h);
-    int64_t n = world_try(&w, 0, sys_recvmsg,
-                          FAKE_ARGS((uint64_t)fd, w.hdr.va, flags | ABI_MSG_DONTWAIT));
+    int64_t n =
+        world_try(&w, 0, sys_recvmsg, FAKE_ARGS((uint64_t)fd, w.hdr.va, flags | ABI_MSG_DONTWAIT));
     memcpy(h, fake_ptr(w.hdr), sizeof *h);
     return n;
 }
@@ -167,7 +169,8 @@ static void test_dgram(void **state)
     int s = sock_new(&w, 0, ABI_AF_UNIX, ABI_SOCK_STREAM);
     n = abstract("other");
     world_try(&w, 0, sys_bind, FAKE_ARGS((uint64_t)s, w.addr.va, n));
-    assert_int_equal(world_try(&w, 0, sys_connect, FAKE_ARGS((uint64_t)a, w.addr.va, n)), -EPROTOTYPE);
+    assert_int_equal(world_try(&w, 0, sys_connect, FAKE_ARGS((uint64_t)a, w.addr.va, n)),
+                     -EPROTOTYPE);
 }
 
 static void test_seqpacket(void **state)
@@ -272,8 +275,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
     const struct CMUnitTest tests[] = {
-        T(test_stream), T(test_flow_control), T(test_close_unread), T(test_connect), T(test_dgram),
-        T(test_seqpacket), T(test_rights), T(test_cycles), T(test_credentials), T(test_options),
+        T(test_stream),      T(test_flow_control), T(test_close_unread), T(test_connect),
+        T(test_dgram),       T(test_seqpacket),    T(test_rights),       T(test_cycles),
+        T(test_credentials), T(test_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

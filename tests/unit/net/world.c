@@ -17,7 +17,8 @@
 #include "kernel/vfs/tree.h"
 #include "kernel/vfs/vfs.h"
 
-/* --- stand-ins for the vfs ----------------------------------------------------------------------- */
+/* --- stand-ins for the vfs -----------------------------------------------------------------------
+ */
 
 struct file *file_create(struct machine *m, const struct file_ops *ops, uint32_t flags)
 {
@@ -148,18 +149,24 @@ int tree_mknod(struct walk *w, uint32_t mode, uint32_t rdev_major, uint32_t rdev
     return -EROFS;
 }
 
-int vfs_node_write_file(struct node *n, const char *path, const void *data, size_t len, uint32_t mode)
+int vfs_node_write_file(struct node *n, const char *path, const void *data, size_t len,
+                        uint32_t mode)
 {
     return 0;
 }
 
-/* --- the world ------------------------------------------------------------------------------------- */
+/* --- the world
+ * ------------------------------------------------------------------------------------- */
 
 static void plan_up(struct fake_machine *fm)
 {
     struct plan *p = fake_plan(fm);
-    struct plan_network nw = {.subnet4 = {10, 0, 0, 0}, .prefix4 = 24, .gateway4 = {10, 0, 0, 1},
-                              .subnet6 = {0xfd}, .prefix6 = 64, .gateway6 = {0xfd, [15] = 1}};
+    struct plan_network nw = {.subnet4 = {10, 0, 0, 0},
+                              .prefix4 = 24,
+                              .gateway4 = {10, 0, 0, 1},
+                              .subnet6 = {0xfd},
+                              .prefix6 = 64,
+                              .gateway6 = {0xfd, [15] = 1}};
     nw.name = fake_plan_str(fm, "backend");
     p->networks = (struct plan_list){fake_plan_put(fm, &nw, sizeof nw), 1};
     struct plan_node nodes[WORLD_NODES] = {0};
@@ -240,8 +247,7 @@ void world_down(struct world *w)
         assert_true(list_empty(&w->nodes[i]->net->timewaits));
         unsigned left = 0;
         struct sock *sk;
-        list_for_each_entry(sk, &w->nodes[i]->net->socks, ns_link)
-        {
+        list_for_each_entry (sk, &w->nodes[i]->net->socks, ns_link) {
             left++;
         }
         assert_int_equal(left, 1); /* the resolver's listener */
@@ -323,7 +329,8 @@ int64_t world_call(struct world *w, int node, syscall_fn fn, const uint64_t a[6]
     }
 }
 
-/* --- short forms ----------------------------------------------------------------------------------- */
+/* --- short forms
+ * ----------------------------------------------------------------------------------- */
 
 #define TRY(node, fn, ...) world_try(w, (node), (fn), FAKE_ARGS(__VA_ARGS__))
 
@@ -397,8 +404,8 @@ int64_t sock_get(struct world *w, int node, int fd, int level, int name)
     int v = 0, len = sizeof v;
     memcpy(fake_ptr(w->opt), &v, sizeof v);
     memcpy(fake_ptr(w->len), &len, sizeof len);
-    int64_t err = TRY(node, sys_getsockopt, (uint64_t)fd, (uint64_t)level, (uint64_t)name, w->opt.va,
-                      w->len.va);
+    int64_t err = TRY(node, sys_getsockopt, (uint64_t)fd, (uint64_t)level, (uint64_t)name,
+                      w->opt.va, w->len.va);
     memcpy(&v, fake_ptr(w->opt), sizeof v);
     return err ? err : v;
 }
@@ -427,8 +434,8 @@ void connect_pair(struct world *w, int a, int b, uint16_t port, int fds[2], int 
     assert_int_equal(sock_listen(w, b, l, 16), 0);
     fds[0] = sock_new(w, a, ABI_AF_INET, ABI_SOCK_STREAM);
     put_addr(w, a == b ? -1 : b, port);
-    assert_int_equal(world_call(w, a, sys_connect,
-                                FAKE_ARGS((uint64_t)fds[0], w->addr.va, 16), 10 * NSEC_PER_SEC),
+    assert_int_equal(world_call(w, a, sys_connect, FAKE_ARGS((uint64_t)fds[0], w->addr.va, 16),
+                                10 * NSEC_PER_SEC),
                      0);
     fds[1] = (int)world_call(w, b, sys_accept, FAKE_ARGS((uint64_t)l, 0, 0), 10 * NSEC_PER_SEC);
     assert_true(fds[1] >= 0);

@@ -35,7 +35,8 @@ int64_t world_try(struct world *w, int node, syscall_fn fn, const uint64_t a[6])
 /* Repeats a call that blocks while timers run, for at most ns of virtual time. */
 int64_t world_call(struct world *w, int node, syscall_fn fn, const uint64_t a[6], uint64_t ns);
 
-/* Short forms on IPv4 addresses; node -1 means 127.0.0.1, -2 the wildcard. All are single attempts. */
+/* Short forms on IPv4 addresses; node -1 means 127.0.0.1, -2 the wildcard. All are single attempts.
+ */
 int sock_new(struct world *w, int node, int family, int type);
 int64_t sock_bind(struct world *w, int node, int fd, int on, uint16_t port);
 int64_t sock_connect(struct world *w, int node, int fd, int to, uint16_t port);
@@ -51,7 +52,8 @@ uint32_t sock_poll(struct world *w, int node, int fd);
 int64_t sock_shut(struct world *w, int node, int fd, int how);
 void sock_close(struct world *w, int node, int fd);
 
-/* A connection from node a to node b on port; fds[0] at a, fds[1] at b; lfd stays open if wanted. */
+/* A connection from node a to node b on port; fds[0] at a, fds[1] at b; lfd stays open if wanted.
+ */
 void connect_pair(struct world *w, int a, int b, uint16_t port, int fds[2], int *lfd);
 
 #endif
