@@ -7,6 +7,7 @@ all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
 
 $(BUILD)/build.ninja:
+	@command -v meson >/dev/null || { echo "meson is missing: run \`make deps\` first" >&2; exit 1; }
 	meson setup $(BUILD)
 
 deps:
@@ -23,7 +24,8 @@ demo: deps
 	$(MAKE) images
 	$(BUILD)/everett run examples/tutorial --for 60s
 
-check: all
+check: deps
+	$(MAKE) all
 	meson test -C $(BUILD) --print-errorlogs
 
 bench: all images

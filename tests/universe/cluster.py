@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""The broken counter as its users run it: the planted bug is found, its moment replays, and one seed
+gives one digest whatever the host does meanwhile. Usage: cluster.py EVERETT SOURCE_ROOT."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+everett, root = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+example = os.path.join(root, "examples", "broken-counter")
+failures = 0
+
+
+def check(name, good, detail=""):
+    global failures
+    failures += not good
+    print(f"{'ok' if good else 'not ok'} - {name}" + (f": {detail}" if detail and not good else ""), flush=True)
+
+
+def run(*args, expect=None, cwd=None, env=None, wrap=()):
+    done = subprocess.run([*wrap, everett, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          cwd=cwd, env=env)
+    if expect is not None and done.returncode not in expect:
+        sys.exit(f"everett {' '.join(args)}: status {done.returncode}\n{done.stdout}{done.stderr}")
+    return done
+
+
+def summary(done):
+    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    last = json.loads(lines[-1])
+    assert last["kind"] == "summary", last
+    return last
+
+
+def digests_agree(directory):
+    seen = set()
+    for i in range(6):
+        hog = subprocess.Popen(["sh", "-c", "while :; do :; done"]) if i % 2 else None
+        env = dict(os.environ, EVERETT_PADDING="x" * (i * 501))
+        wrap = ["setarch", "-R"] if i % 3 == 2 else []
+        out = os.path.join(directory, f"digest-{i}")
+        try:
+            done = run("run", example, "--universes", "1", "--seed", "11", "--virtual", "30s", "--jobs", "1",
+                       "--json", "--out", out, expect=(0, 1), cwd="/" if i % 2 else directory, env=env, wrap=wrap)
+        finally:
+            if hog:
+                hog.kill()
+                hog.wait()
+        result = summary(done)
+        check(f"repeat {i} has no engine error", result["engine_errors"] == 0)
+        seen.add(result["digest"])
+    check("six repeats beside hogs, in other places and environments: one digest", len(seen) == 1, str(seen))
+
+
+def bug_is_found_and_replays(directory):
+    out = os.path.join(directory, "run")
+    done = run("run", example, "--universes", "60", "--seed", "1", "--json", "--out", out, expect=(0, 1))
+    result = summary(done)
+    failed = [p for p in result["properties"] if p["status"] == "failed"]
+    check("the lost additions are found within 60 universes",
+          any("Acknowledged additions" in p["name"] for p in failed), str(result))
+    check("no engine errors", result["engine_errors"] == 0)
+    check("the report is one file that is not empty", os.path.getsize(os.path.join(out, "report.html")) > 10000)
+    if failed:
+        replay = run("replay", out, "--moment", failed[0]["moment"])
+        check("its moment replays to the same records and digest", replay.returncode == 0, replay.stdout[-500:])
+
+
+with tempfile.TemporaryDirectory() as directory:
+    os.environ["EVERETT_HOME"] = os.path.join(directory, "home")
+    subprocess.run([os.path.join(example, "build-images.sh")], check=True, stdout=subprocess.DEVNULL)
+    for name in ("broken-counter", "broken-counter-client"):
+        run("image", "load", os.path.join(root, "build", "images", name + ".tar"), expect=(0,))
+    digests_agree(directory)
+    bug_is_found_and_replays(directory)
+sys.exit(1 if failures else 0)
