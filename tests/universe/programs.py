@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""Programs that must run under `everett exec`, with equal digests twice.
+
+    programs.py [--everett build/everett] [NAME...]
+
+A program is a script in programs/ whose first comment lines say what it is, what it needs, whether
+its output must equal that of a native run, and how to build what it runs. Programs that are not
+installed are skipped, loudly. The last line is "N passed, N failed"; passed and failed count
+programs.
+"""
+import argparse
+import os
+import re
+import subprocess
+import sys
+
+from everett_exec import inside, missing, run
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SCRIPTS = os.path.join(HERE, "programs")
+ROOT = os.path.dirname(os.path.dirname(HERE))
+LIMIT_S = 300
+START = 'cd "$(mktemp -d)" && exec /bin/bash -eu "$0"'
+
+
+class Program:
+    def __init__(self, name):
+        self.name = name
+        self.path = os.path.join(SCRIPTS, name + ".sh")
+        self.needs, self.build, self.compare = [], None, True
+        with open(self.path, encoding="utf-8") as f:
+            for line in f:
+                match = re.match(r"# (needs|build|compare): (.*)", line)
+                if not match:
+                    if not line.startswith("#"):
+                        break
+                    continue
+                key, value = match.groups()
+                if key == "needs":
+                    self.needs = value.split()
+                elif key == "build":
+                    self.build = value
+                else:
+                    self.compare = {"native": True, "none": False}[value]
+
+
+def environment(options):
+    return {"PATH": os.environ["PATH"], "HOME": "/tmp", "LANG": "C.UTF-8", "TERM": "dumb",
+            "OUT": options.out, "SOURCES": SCRIPTS}
+
+
+def build(program, options):
+    if program.build:
+        subprocess.run(["/bin/bash", "-euc", program.build], check=True,
+                       env=dict(os.environ, OUT=options.out, SOURCES=SCRIPTS,
+                                GOCACHE=os.path.join(options.out, "go-cache"), GOFLAGS="-mod=mod"))
+
+
+def command(program, options):
+    """What to run inside, and the settings of `everett exec` that it needs."""
+    settings = ["--virtual", "3600s"]
+    for name, value in environment(options).items():
+        settings += ["--env", "%s=%s" % (name, value)]
+    return ["/bin/bash", "-c", START, program.path], settings
+
+
+def run_inside(program, options, seed):
+    words, settings = command(program, options)
+    return inside(options.everett, options.home,
+                  ["--cwd", "/tmp", "--seed", str(seed), *settings], words, LIMIT_S)
+
+
+def prepare(options):
+    """Makes paths absolute, and the directories beside the executable where tests keep things."""
+    options.everett = os.path.abspath(options.everett)
+    base = os.path.join(os.path.dirname(options.everett), "tests")
+    options.home, options.out = os.path.join(base, "home"), os.path.join(base, "programs")
+    os.makedirs(options.home, exist_ok=True)
+    os.makedirs(options.out, exist_ok=True)
+
+
+def judge(program, options):
+    """The faults found, as texts; and numbers to print."""
+    native = run(["/bin/bash", "-c", START, program.path], LIMIT_S, environment(options), "/tmp")
+    first = run_inside(program, options, options.seed)
+    second = run_inside(program, options, options.seed)
+    faults = []
+    if native.status != 0:
+        faults.append("natively: status %s\n%s" % (native.status, native.last_words()))
+    if first.status != 0:
+        faults.append("inside: status %s\n%s" % (first.status, first.last_words()))
+    if program.compare and native.status == 0 and native.output != first.output:
+        faults.append("output differs; native, then inside:\n%s\n    ---\n%s" % (
+            "    | " + native.output.strip().replace("\n", "\n    | "),
+            "    | " + first.output.strip().replace("\n", "\n    | ")))
+    if not first.digest or first.digest != second.digest:
+        faults.append("digests %s and %s" % (first.digest, second.digest))
+    if first.output != second.output:
+        faults.append("two runs with one seed print different things")
+    numbers = "native %.1f s, inside %.1f s, %s calls, %.3f virtual s" % (
+        native.seconds, second.seconds, first.summary.get("calls"),
+        first.summary.get("virtual_seconds", 0))
+    lacking = first.summary.get("unknown_calls", [])
+    return faults, numbers + (", lacking: " + ", ".join(lacking) if lacking else "")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--everett", default=os.path.join(ROOT, "build", "everett"))
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("name", nargs="*")
+    options = parser.parse_args()
+    prepare(options)
+    known = sorted(f[:-3] for f in os.listdir(SCRIPTS) if f.endswith(".sh"))
+    wrong = [n for n in options.name if n not in known]
+    if wrong:
+        parser.error("no program %s; there are: %s" % (wrong[0], " ".join(known)))
+    passed = failed = 0
+    for name in options.name or known:
+        program = Program(name)
+        lacking = missing(program.needs)
+        if lacking:
+            print("SKIP %-22s not installed: %s" % (name, " ".join(lacking)), flush=True)
+            continue
+        build(program, options)
+        faults, numbers = judge(program, options)
+        print("%-4s %-22s %s" % ("FAIL" if faults else "ok", name, numbers), flush=True)
+        for fault in faults:
+            print("  " + fault, flush=True)
+        passed += not faults
+        failed += bool(faults)
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
