@@ -1,5 +1,7 @@
 # Containers, composer and faults with real programs: order of start, health, restarts, orphans, what
 # survives a kill, the states of the composer, and equal histories from equal seeds.
+# shellcheck shell=bash source=tests/cli/lib.sh
+set -- "$(realpath "$1")" "$2" "$(realpath "$3")" "$(realpath "$4")" # lib.sh goes elsewhere
 . "$(dirname "$0")/../../cli/lib.sh"
 actor=$4
 here=$source_root/tests/universe/director
