@@ -1,9 +1,9 @@
 # Shared by the tests of the command line: TAP on standard output, everything in one directory that
 # goes away with the test, an image store of its own, and a small image to name in compose files.
 set -u
-everett=$1
-fake=$2
-source_root=$3
+everett=$(realpath "$1")
+fake=$(realpath "$2")
+source_root=$(realpath "$3")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export EVERETT_HOME=$work/home

@@ -127,7 +127,7 @@ static bool preempted(struct machine *m)
     return --m->sched.preempt_left == 0;
 }
 
-bool sched_should_switch(struct machine *m)
+bool sched_should_switch(struct machine *m, bool preemptible)
 {
     if (m->ending || (m->ends_at && m->clock.now >= m->ends_at)) {
         return true;
@@ -137,5 +137,5 @@ bool sched_should_switch(struct machine *m)
         m->sched.clock_streak = 0;
         return true;
     }
-    return m->sched.slice_calls >= SCHED_CALL_SLICE || preempted(m);
+    return m->sched.slice_calls >= SCHED_CALL_SLICE || (preemptible && preempted(m));
 }

@@ -28,7 +28,7 @@ struct task *sched_take(struct machine *m);
 
 /* The current task goes to the end of the queue if anybody else can run. */
 void sched_yield_current(struct machine *m);
-/* At the end of every call: does a rule demand a switch? */
-bool sched_should_switch(struct machine *m);
+/* At the end of every call: does a rule demand a switch? `preemptible`: the stream may demand one. */
+bool sched_should_switch(struct machine *m, bool preemptible);
 
 #endif

@@ -108,10 +108,40 @@ static void end_call(struct task *t)
     task_cancel_waits(t);
 }
 
+/* Where the `sched` stream may take the processor away: input and output. Runtimes expect to lose it
+ * there. Not at memory, signal and futex calls: those are made in the middle of a runtime's own
+ * critical sections, and its other threads may spin for them without any call (Go's sweeper waits so),
+ * which on one processor would be for ever. */
+static bool may_preempt_after(uint64_t nr)
+{
+    switch (nr) {
+    case __NR_read:
+    case __NR_write:
+    case __NR_readv:
+    case __NR_writev:
+    case __NR_pread64:
+    case __NR_pwrite64:
+    case __NR_sendto:
+    case __NR_recvfrom:
+    case __NR_sendmsg:
+    case __NR_recvmsg:
+    case __NR_accept:
+    case __NR_accept4:
+    case __NR_connect:
+    case __NR_openat:
+    case __NR_close:
+    case __NR_fsync:
+    case __NR_fdatasync:
+        return true;
+    default:
+        return false;
+    }
+}
+
 void task_return_to_guest(struct task *t)
 {
     struct machine *m = t->m;
-    if (sched_should_switch(m)) {
+    if (sched_should_switch(m, may_preempt_after(task_regs(t)->orig_rax))) {
         sched_yield_current(m);
     }
     for (;;) {
