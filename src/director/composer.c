@@ -1,5 +1,5 @@
-/* The composer's states. Every step is taken in a timer: what ends commands, brings containers up or
- * resumes them only asks for the next step. */
+/* The composer's states. Every step is taken in a timer: what ends commands, brings containers up
+ * or resumes them only asks for the next step. */
 #include "director/composer.h"
 
 #include "base/str.h"
@@ -62,7 +62,7 @@ void composer_command_ended(struct machine *m, const struct command *cmd, bool w
     step_soon(m);
 }
 
-/* --- driving ------------------------------------------------------------------------------------------ */
+/* --- driving ---------------------------------------------------------------------------------- */
 
 static bool wants_driver(const struct composer *c)
 {
@@ -178,7 +178,7 @@ static void budget_over(struct machine *m, struct timer *t)
     }
 }
 
-/* --- choices ------------------------------------------------------------------------------------------ */
+/* --- choices ---------------------------------------------------------------------------------- */
 
 static bool is_eligible(struct machine *m, const struct template *t)
 {
@@ -255,7 +255,8 @@ static void draw_mix(struct machine *m)
     struct composer *c = m->composer;
     c->mode = choose_mode(m);
     if (c->mode == COMMAND_PARALLEL) {
-        c->copies_max = (uint32_t)decide_range(m, STREAM_COMPOSER, 1, COPIES_MAX, "parallel copies");
+        c->copies_max =
+            (uint32_t)decide_range(m, STREAM_COMPOSER, 1, COPIES_MAX, "parallel copies");
     }
     uint64_t i = decide_below(m, STREAM_COMPOSER, ARRAY_LEN(pauses_ms), "pause between drivers");
     c->pause_mean_ns = pauses_ms[i] * NSEC_PER_MSEC;
@@ -284,7 +285,7 @@ static void begin_driving(struct machine *m)
     step_soon(m);
 }
 
-/* --- steps ------------------------------------------------------------------------------------------ */
+/* --- steps ------------------------------------------------------------------------------------ */
 
 static void step_first(struct machine *m)
 {

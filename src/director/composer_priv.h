@@ -62,7 +62,7 @@ struct composer {
     uint32_t template_count, template_cap;
     struct template *template; /* the one of this universe */
     enum composer_phase phase;
-    enum command_kind mode; /* which drivers: PARALLEL, SERIAL, SINGLETON; ANYTIME: there are none */
+    enum command_kind mode; /* drivers: PARALLEL, SERIAL, SINGLETON; ANYTIME: there are none */
     enum command_kind last; /* EVENTUALLY, FINALLY */
     struct list_head runs;  /* struct run, by start */
     uint32_t run_count, next_id;
@@ -79,13 +79,13 @@ struct composer {
     struct timer budget;  /* the time for driving is over */
 };
 
-/* --- composer_find.c ------------------------------------------------------------------------------ */
+/* --- composer_find.c -------------------------------------------------------------------------- */
 
 /* Lists /opt/antithesis/test/v1 in every running container. Fills templates; says what it found and
  * what it leaves out. */
 void composer_find(struct machine *m, struct composer *c);
 
-/* --- composer_run.c ------------------------------------------------------------------------------- */
+/* --- composer_run.c --------------------------------------------------------------------------- */
 
 /* Picks a command of that kind by weight among those whose container can run one; NULL: none now.
  * With `idle_only` commands that run already do not count. */
@@ -95,7 +95,7 @@ void composer_start(struct machine *m, struct command *cmd);
 /* SIGKILL to everything that commands started and that still runs. */
 void composer_kill_all(struct machine *m);
 
-/* --- composer.c ----------------------------------------------------------------------------------- */
+/* --- composer.c ------------------------------------------------------------------------------- */
 
 /* A command has ended; `was_natural`: nobody killed it and its container is up. */
 void composer_command_ended(struct machine *m, const struct command *cmd, bool was_natural);

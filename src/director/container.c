@@ -77,7 +77,7 @@ static void emit_kill(const struct container *c, uint32_t signo)
     container_event_send(&r, c);
 }
 
-/* --- start ------------------------------------------------------------------------------------------ */
+/* --- start ------------------------------------------------------------------------------------ */
 
 static void pid1_exited(struct machine *m, struct process *p);
 
@@ -142,7 +142,7 @@ void container_start_soon(struct container *c)
     timer_arm(n->m, &c->timer, machine_now(n->m) + delay, n->index, start_due);
 }
 
-/* --- end ------------------------------------------------------------------------------------------ */
+/* --- end -------------------------------------------------------------------------------------- */
 
 static bool policy_restarts(const struct container *c)
 {
@@ -224,7 +224,7 @@ static void pid1_exited(struct machine *m, struct process *p)
     emit_died(c);
 }
 
-/* --- faults ------------------------------------------------------------------------------------------ */
+/* --- faults ----------------------------------------------------------------------------------- */
 
 void container_kill(struct node *n)
 {

@@ -74,7 +74,7 @@ void container_kill(struct node *n);
 void container_stop(struct node *n);
 void container_revive(struct node *n, bool at_once);
 
-/* --- health.c ------------------------------------------------------------------------------------ */
+/* --- health.c --------------------------------------------------------------------------------- */
 
 void health_start(struct container *c);
 void health_stop(struct container *c);

@@ -12,7 +12,7 @@
 #define CALM_ONE_IN     10u /* universes without any fault */
 #define KIND_OFF_ONE_IN 4u  /* ... and without this kind */
 
-/* --- records ---------------------------------------------------------------------------------------- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 void fault_open(struct report *r, struct machine *m, const char *name, const char *type)
 {
@@ -78,7 +78,7 @@ static void info_paused(struct machine *m, const char *message, bool paused)
     info_send(&r, NULL);
 }
 
-/* --- strikes ---------------------------------------------------------------------------------------- */
+/* --- strikes ---------------------------------------------------------------------------------- */
 
 uint64_t fault_duration(struct machine *m, const struct plan_fault *f)
 {
@@ -114,7 +114,7 @@ static void strike_due(struct machine *m, struct timer *t)
     arm_strike(m, k);
 }
 
-/* --- on and off ------------------------------------------------------------------------------------- */
+/* --- on and off ------------------------------------------------------------------------------- */
 
 static void turn_on(struct machine *m)
 {
@@ -173,7 +173,7 @@ void faults_quiet(struct machine *m, uint64_t ns)
     }
 }
 
-/* --- the mix of a universe -------------------------------------------------------------------------- */
+/* --- the mix of a universe -------------------------------------------------------------------- */
 
 /* Mean intervals from a quarter to four times the configured one. */
 static void draw_intensity(struct machine *m, enum fault_kind k, const struct plan_fault *plan)

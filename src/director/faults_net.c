@@ -18,7 +18,7 @@ static bool is_excluded(const struct machine *m, uint32_t node)
     return (m->nodes[node]->plan->fault_exclude & PLAN_EXCLUDE_NETWORK) != 0;
 }
 
-/* --- what links suffer ------------------------------------------------------------------------------ */
+/* --- what links suffer ------------------------------------------------------------------------ */
 
 static bool disrupts(const struct net_fault *f, uint32_t from, uint32_t to)
 {
@@ -74,7 +74,7 @@ static void set_links(struct machine *m)
     }
 }
 
-/* --- begin and end ---------------------------------------------------------------------------------- */
+/* --- begin and end ---------------------------------------------------------------------------- */
 
 static void emit_restore(struct machine *m)
 {
@@ -162,7 +162,8 @@ static struct net_fault *create(struct machine *m, enum fault_kind kind)
     return f;
 }
 
-/* Latencies in milliseconds, as a uniform distribution has them: mean of [l, l + j] and j/sqrt(12). */
+/* Latencies in milliseconds, as of a uniform distribution on [l, l + j]: the deviation is
+ * j/sqrt(12). */
 static void put_disruption(struct report *r, const struct net_fault *f)
 {
     static const char *const names[] = {"Stopped", "Slowed", "Jammed"};
@@ -186,7 +187,7 @@ static void begin(struct machine *m, struct net_fault *f, uint64_t duration)
     set_links(m);
 }
 
-/* --- partition -------------------------------------------------------------------------------------- */
+/* --- partition -------------------------------------------------------------------------------- */
 
 static uint32_t count_eligible(const struct machine *m)
 {
@@ -268,7 +269,7 @@ void net_fault_partition(struct machine *m)
     begin(m, f, duration);
 }
 
-/* --- clog ------------------------------------------------------------------------------------------- */
+/* --- clog ------------------------------------------------------------------------------------- */
 
 /* One node half of the time, otherwise any number but all. */
 static void draw_clogged(struct machine *m, struct net_fault *f, uint32_t eligible)

@@ -80,14 +80,14 @@ void fault_info_node(struct machine *m, const char *message, const struct node *
 
 uint64_t fault_duration(struct machine *m, const struct plan_fault *f);
 
-/* --- faults_net.c --------------------------------------------------------------------------------- */
+/* --- faults_net.c ----------------------------------------------------------------------------- */
 
 void net_fault_partition(struct machine *m);
 void net_fault_clog(struct machine *m);
 /* Ends every network fault; says so if there was one. */
 void net_faults_end(struct machine *m);
 
-/* --- faults_node.c -------------------------------------------------------------------------------- */
+/* --- faults_node.c ---------------------------------------------------------------------------- */
 
 void node_fault_pause(struct machine *m);
 void node_fault_kill(struct machine *m);

@@ -19,7 +19,7 @@
 
 struct world *the_world;
 
-/* --- memory: blocks of libc, so that the sanitizers watch them; freed with the world -------------- */
+/* --- memory: blocks of libc, so that the sanitizers watch them; freed with the world ---------- */
 
 struct block {
     struct list_head link;
@@ -64,7 +64,7 @@ char *kstrdup(struct machine *m, const char *s, size_t len)
     return p;
 }
 
-/* --- processes ------------------------------------------------------------------------------------ */
+/* --- processes -------------------------------------------------------------------------------- */
 
 struct actor {
     struct process p; /* first */
@@ -193,7 +193,7 @@ void node_resume(struct node *n)
     }
 }
 
-/* --- files ------------------------------------------------------------------------------------------ */
+/* --- files ------------------------------------------------------------------------------------ */
 
 struct file *console_create(struct node *n, uint8_t stream, uint32_t command_id)
 {
@@ -299,7 +299,7 @@ int vfs_node_list(struct node *n, const char *path,
     return result;
 }
 
-/* --- network ---------------------------------------------------------------------------------------- */
+/* --- network ---------------------------------------------------------------------------------- */
 
 void net_node_up(struct node *n)
 {
@@ -324,7 +324,7 @@ void net_link_restore_all(struct machine *m)
     memset(world_of(m)->links, 0, m->node_count * m->node_count * sizeof(struct link_policy));
 }
 
-/* --- the world -------------------------------------------------------------------------------------- */
+/* --- the world -------------------------------------------------------------------------------- */
 
 static struct plan_list put_strings(struct fake_machine *fm, const char *const *v)
 {
@@ -453,7 +453,7 @@ void world_health(struct world *w, uint32_t node, const char *command)
     h->retries = 3;
 }
 
-/* --- records ---------------------------------------------------------------------------------------- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 const struct event *world_event(const struct fake_event *e)
 {

@@ -64,7 +64,7 @@ static inline struct world *world_of(struct machine *m)
     return the_world;
 }
 
-/* --- records ------------------------------------------------------------------------------------- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 /* The next record of `type` behind `after` (NULL: from the start), or NULL. */
 const struct fake_event *world_next(const struct world *w, const struct fake_event *after,

@@ -14,7 +14,7 @@
 #define SEEDS 400
 #define ROOT  "/opt/antithesis/test/v1/"
 
-/* --- a monitor that reads the records of a universe in order -------------------------------------- */
+/* --- a monitor that reads the records of a universe in order ---------------------------------- */
 
 enum kind { FIRST, PARALLEL, SERIAL, SINGLETON, ANYTIME, EVENTUALLY, FINALLY, KINDS };
 
@@ -178,7 +178,7 @@ static void watch(const struct world *w, struct monitor *mo)
     }
 }
 
-/* --- universes ---------------------------------------------------------------------------------------- */
+/* --- universes -------------------------------------------------------------------------------- */
 
 static const struct world_file all_kinds[] = {
     {0, ROOT "t/anytime_a", 0755, 0},
@@ -282,7 +282,7 @@ static void test_same_seed_same_history(void **state)
     }
 }
 
-/* --- discovery ---------------------------------------------------------------------------------------- */
+/* --- discovery -------------------------------------------------------------------------------- */
 
 static unsigned count_messages(const struct world *w, const char *part)
 {

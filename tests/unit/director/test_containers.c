@@ -16,7 +16,7 @@ static struct script forever(void)
     return (struct script){.life_ns = VTIME_NEVER};
 }
 
-/* --- order ------------------------------------------------------------------------------------------ */
+/* --- order ------------------------------------------------------------------------------------ */
 
 static void test_depends_started(void **state)
 {
@@ -122,7 +122,7 @@ static void test_cannot_come_up(void **state)
     world_destroy(w);
 }
 
-/* --- health ----------------------------------------------------------------------------------------- */
+/* --- health ----------------------------------------------------------------------------------- */
 
 struct probes {
     unsigned count;
@@ -231,7 +231,7 @@ static void test_start_period(void **state)
     world_destroy(w);
 }
 
-/* --- restart ------------------------------------------------------------------------------------------ */
+/* --- restart ---------------------------------------------------------------------------------- */
 
 static struct script crash(struct world *w, const struct spawn *s)
 {
@@ -318,7 +318,7 @@ static void test_all_exit(void **state)
     world_destroy(w);
 }
 
-/* --- set-up ------------------------------------------------------------------------------------------- */
+/* --- set-up ----------------------------------------------------------------------------------- */
 
 static void test_setup_timeout(void **state)
 {

@@ -68,7 +68,7 @@ static bool links_are_normal(const struct world *w)
     return true;
 }
 
-/* --- records ---------------------------------------------------------------------------------------- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 static void check_partition(json_t *fault, json_t *details)
 {
@@ -154,7 +154,7 @@ static void test_records(void **state)
     assert_in_range(calm, 1, SEEDS / 4);
 }
 
-/* --- exclusions --------------------------------------------------------------------------------------- */
+/* --- exclusions ------------------------------------------------------------------------------- */
 
 static bool mentions(json_t *names, const char *node)
 {
@@ -200,7 +200,7 @@ static void test_exclusions(void **state)
     }
 }
 
-/* --- links -------------------------------------------------------------------------------------------- */
+/* --- links ------------------------------------------------------------------------------------ */
 
 /* A partition of two nodes: both directions, or only one when it is one-sided. */
 static void test_partition_sides(void **state)
@@ -249,7 +249,7 @@ static void test_links_restored(void **state)
     assert_true(disturbed > SEEDS / 4);
 }
 
-/* --- off and on ----------------------------------------------------------------------------------------- */
+/* --- off and on ------------------------------------------------------------------------------- */
 
 static void test_none_before_setup(void **state)
 {
@@ -301,7 +301,7 @@ static void test_quiet_merges(void **state)
     assert_true(before > SEEDS && after > 5 * SEEDS);
 }
 
-/* Quiet requests before set-up count from their own time; the composer's word stands beside them. */
+/* Quiet requests before set-up count from their own time; the composer's word stands beside. */
 static void test_quiet_before_setup(void **state)
 {
     struct world *w = world_of_faults(4, 3);
@@ -331,7 +331,7 @@ static void test_disabled(void **state)
     world_destroy(w);
 }
 
-/* --- killed containers ------------------------------------------------------------------------------------ */
+/* --- killed containers ------------------------------------------------------------------------ */
 
 static struct script stubborn(struct world *w, const struct spawn *s)
 {
