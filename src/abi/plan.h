@@ -22,8 +22,7 @@ struct plan_file {
     int32_t fd;
     uint32_t is_data;  /* 0: index, 1: data */
     uint64_t map_addr; /* within ENGINE_PACKS, page-aligned */
-    uint64_t length;   /* index: exact bytes; data: whole pages. Import data may still grow: the
-                          length is then the reserved size */
+    uint64_t length;   /* index: exact bytes; data: whole pages; import data, which grows: reserved */
 };
 
 /* An image is an index file and the data files it names, in the order of its data table. */
@@ -111,7 +110,6 @@ struct plan_host_entry {
     plan_str address;
 };
 
-/* A command found under /opt/antithesis/test/v1 of a node (the runner lists the image tree). */
 struct plan_node {
     plan_str name;      /* container name */
     plan_str hostname;
@@ -149,8 +147,7 @@ struct plan_node {
 
 /* Link quality where no fault acts. Jitter is uniform in [0, jitter_ns]. */
 struct plan_link {
-    uint64_t latency_ns;
-    uint64_t jitter_ns;
+    uint64_t latency_ns, jitter_ns;
     uint32_t loss_ppm;
     uint32_t reserved;
 };

@@ -10,6 +10,7 @@
 #include "kernel/machine.h"
 #include "kernel/node.h"
 #include "kernel/signal/signal.h"
+#include "kernel/task/spawn.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/vfs.h"
 

@@ -11,6 +11,7 @@
 #include "kernel/net/net.h"
 #include "kernel/node.h"
 #include "kernel/signal/signal.h"
+#include "kernel/task/spawn.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/vfs.h"
 

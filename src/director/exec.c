@@ -6,6 +6,7 @@
 #include "kernel/machine.h"
 #include "kernel/net/net.h"
 #include "kernel/node.h"
+#include "kernel/task/spawn.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/vfs.h"
 

@@ -9,6 +9,7 @@
 #include "kernel/alloc.h"
 #include "kernel/machine.h"
 #include "kernel/node.h"
+#include "kernel/task/spawn.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/vfs.h"
 

@@ -1,10 +1,11 @@
 /* Guest memory and file data of the current host process: the port's mapping operations. */
+#include "entry/pages.h"
+
 #include <linux/falloc.h>
 #include <linux/mman.h>
 
 #include "entry/engine.h"
 #include "entry/host.h"
-#include "entry/pages.h"
 #include "kernel/machine.h"
 
 static int map(uint64_t va, uint64_t len, uint32_t prot, enum port_map_store store, uint32_t file,

@@ -1,4 +1,6 @@
 /* Packets in and out of a node: routing, ICMP errors, and the queue within a node. */
+#include "kernel/net/ip.h"
+
 #include <linux/in.h>
 
 #include "base/str.h"

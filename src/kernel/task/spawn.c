@@ -1,4 +1,6 @@
 /* Processes that the kernel itself starts: containers, health checks, test commands. */
+#include "kernel/task/spawn.h"
+
 #include "base/str.h"
 #include "kernel/alloc.h"
 #include "kernel/loader/exec.h"

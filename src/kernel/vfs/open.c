@@ -1,11 +1,12 @@
 /* open(2) without descriptors: from a path to a file object. */
+#include "kernel/vfs/open.h"
+
 #include <linux/capability.h>
 #include <linux/mount.h>
 
 #include "base/str.h"
 #include "kernel/machine.h"
 #include "kernel/task/task.h"
-#include "kernel/vfs/open.h"
 #include "kernel/vfs/path.h"
 #include "kernel/vfs/special/dev.h"
 #include "kernel/vfs/special/pipe.h"

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "fake_machine.h"
+#include "kernel/task/spawn.h"
 
 #define WORLD_NODES_MAX 8u
 #define MS NSEC_PER_MSEC

@@ -1,4 +1,6 @@
 /* procfs: its tables, and the small files of /proc/PID (proc(5)). */
+#include "kernel/vfs/special/proc.h"
+
 #include <linux/magic.h>
 
 #include "base/str.h"
@@ -7,7 +9,6 @@
 #include "kernel/mm/mm.h"
 #include "kernel/node.h"
 #include "kernel/task/task.h"
-#include "kernel/vfs/special/proc.h"
 #include "kernel/vfs/special/proc_net.h"
 #include "kernel/vfs/special/proc_priv.h"
 #include "kernel/vfs/special/sysctl.h"
