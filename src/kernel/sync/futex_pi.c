@@ -23,25 +23,18 @@ static void set_owner(struct machine *m, const struct futex_key *key, uint64_t o
     }
 }
 
-static struct sysret retry_lock(struct task *t, uint64_t addr, vtime deadline)
+static struct sysret take_over(struct task *t, uint64_t addr)
 {
     struct futex_wait *fw = futex_wait_of(t);
     if (fw->state == FUTEX_WOKEN) {
         return sys_done(0);
     }
-    if (fw->state == FUTEX_OWNER_GONE) {
-        uint32_t word = (uint32_t)t->tid | FUTEX_OWNER_DIED;
-        if (futex_first_waiter(t->m, &fw->key)) {
-            word |= FUTEX_WAITERS;
-        }
-        return sys_done(user_write_u32(t, gaddr_of(addr), word));
+    ASSERT(fw->state == FUTEX_OWNER_GONE);
+    uint32_t word = (uint32_t)t->tid | FUTEX_OWNER_DIED;
+    if (futex_first_waiter(t->m, &fw->key)) {
+        word |= FUTEX_WAITERS;
     }
-    if (machine_now(t->m) >= deadline) {
-        return sys_done(-ETIMEDOUT);
-    }
-    futex_enqueue(t, &fw->key);
-    task_wait_until(t, deadline);
-    return sys_block_or(-ERESTARTNOINTR);
+    return sys_done(user_write_u32(t, gaddr_of(addr), word));
 }
 
 struct sysret futex_lock_pi(struct task *t, uint64_t addr, bool shared, vtime deadline,
@@ -50,8 +43,12 @@ struct sysret futex_lock_pi(struct task *t, uint64_t addr, bool shared, vtime de
     struct futex_wait *fw = futex_wait_of(t);
     uint32_t word;
     struct futex_key key;
-    if (t->call.retry && fw->state != FUTEX_IDLE) {
-        return retry_lock(t, addr, deadline);
+    if (fw->state == FUTEX_WOKEN || fw->state == FUTEX_OWNER_GONE) {
+        return take_over(t, addr);
+    }
+    /* Woken for another reason: the lock may have become free meanwhile, so start over. */
+    if (fw->state == FUTEX_WAITING_PI && machine_now(t->m) >= deadline) {
+        return sys_done(-ETIMEDOUT);
     }
     int error = futex_key_get(t, addr, shared, &key);
     if (error) {

@@ -37,12 +37,10 @@ static struct sysret futex_wait(struct task *t, const struct sysargs *a, bool sh
     if (fw->state == FUTEX_WOKEN) {
         return sys_done(0);
     }
-    if (fw->state == FUTEX_WAITING) {
-        if (machine_now(t->m) >= deadline) {
-            return sys_done(-ETIMEDOUT);
-        }
-        futex_enqueue(t, &fw->key);
-        return go_on_waiting(t, a, deadline);
+    /* Woken for another reason (a signal that another thread took): whoever changed the word meanwhile
+     * found nobody to wake, so it must be looked at again, as Linux does. */
+    if (fw->state == FUTEX_WAITING && machine_now(t->m) >= deadline) {
+        return sys_done(-ETIMEDOUT);
     }
     if (bitset == 0) {
         return sys_done(-EINVAL);
@@ -354,14 +352,17 @@ struct sysret sys_futex_waitv(struct task *t, const struct sysargs *a)
     if (error) {
         return sys_done(error);
     }
-    if (fw->state == FUTEX_IDLE) {
-        t->call.held = kalloc(t->m, n * sizeof(struct futex_key));
-        error = waitv_start(t, a, n, t->call.held);
-        if (error) {
-            return sys_done(error);
-        }
-        *fw = (struct futex_wait){.bitset = FUTEX_ANY_BIT, .state = FUTEX_WAITING_MANY, .owner = n};
+    if (fw->state == FUTEX_WAITING_MANY && machine_now(t->m) >= deadline) {
+        return sys_done(-ETIMEDOUT);
     }
+    if (!t->call.held) {
+        t->call.held = kalloc(t->m, n * sizeof(struct futex_key));
+    }
+    error = waitv_start(t, a, n, t->call.held); /* on every attempt: see futex_wait */
+    if (error) {
+        return sys_done(error);
+    }
+    *fw = (struct futex_wait){.bitset = FUTEX_ANY_BIT, .state = FUTEX_WAITING_MANY, .owner = n};
     if (machine_now(t->m) >= deadline) {
         return sys_done(-ETIMEDOUT);
     }
