@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 
 #include "../guest_test.h"
@@ -210,7 +211,7 @@ static ssize_t send_fds(int fd, const int *fds, size_t n)
     h->cmsg_type = SCM_RIGHTS;
     h->cmsg_len = CMSG_LEN(n * sizeof *fds);
     memcpy(CMSG_DATA(h), fds, n * sizeof *fds);
-    return sendmsg(fd, &m, 0);
+    return syscall(SYS_sendmsg, fd, &m, 0);
 }
 
 static int recv_fds(int fd, int *fds, size_t room, int flags, int *msg_flags)
