@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Programs that must run under `everett exec`, with equal digests twice.
 
-    programs.py [--everett build/everett] [NAME...]
+    programs.py [--everett build/everett] [--seed 1] [--more 2] [NAME...]
 
 A program is a script in programs/ whose first comment lines say what it is, what it needs, whether
 its output must equal that of a native run, and how to build what it runs. Programs that are not
-installed are skipped, loudly. The last line is "N passed, N failed"; passed and failed count
+installed are skipped, loudly. After the two runs with one seed come MORE with the seeds behind it,
+every other one with extra preemptions: other schedules must not fail either. The last line is "N passed, N failed"; passed and failed count
 programs.
 """
 import argparse
@@ -64,10 +65,22 @@ def command(program, options):
     return ["/bin/bash", "-c", START, program.path], settings
 
 
-def run_inside(program, options, seed):
+def run_inside(program, options, seed, *more):
     words, settings = command(program, options)
     return inside(options.everett, options.home,
-                  ["--cwd", "/tmp", "--seed", str(seed), *settings], words, LIMIT_S)
+                  ["--cwd", "/tmp", "--seed", str(seed), *more, *settings], words, LIMIT_S)
+
+
+def other_schedules(program, options, expected):
+    """Faults of runs with other seeds; `expected` is the output, or None."""
+    for n in range(1, options.more + 1):
+        more = ["--preempt", "50"] if n % 2 == 0 else []
+        r = run_inside(program, options, options.seed + n, *more)
+        how = " ".join(["--seed", str(options.seed + n), *more])
+        if r.status != 0:
+            yield "%s: status %s\n%s" % (how, r.status, r.last_words())
+        elif expected is not None and r.output != expected:
+            yield "%s: another output:\n    | %s" % (how, r.output.strip().replace("\n", "\n    | "))
 
 
 def prepare(options):
@@ -97,6 +110,8 @@ def judge(program, options):
         faults.append("digests %s and %s" % (first.digest, second.digest))
     if first.output != second.output:
         faults.append("two runs with one seed print different things")
+    if not faults:
+        faults += other_schedules(program, options, native.output if program.compare else None)
     numbers = "native %.1f s, inside %.1f s, %s calls, %.3f virtual s" % (
         native.seconds, second.seconds, first.summary.get("calls"),
         first.summary.get("virtual_seconds", 0))
@@ -109,6 +124,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--everett", default=os.path.join(ROOT, "build", "everett"))
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--more", type=int, default=2)
     parser.add_argument("name", nargs="*")
     options = parser.parse_args()
     prepare(options)
