@@ -4,6 +4,9 @@
 #
 #   tools/install-deps.sh            install what is missing
 #   tools/install-deps.sh --check    only name it; exit status 1 when something is missing
+#   tools/install-deps.sh --programs also the programs that tests/universe runs in universes, where
+#                                    they are missing; Debian starts some of them as services, so
+#                                    this is for machines that only test
 set -eu
 
 build="gcc libc6-dev make meson ninja-build pkg-config libarchive-dev libjansson-dev libzydis-dev
@@ -11,6 +14,8 @@ build="gcc libc6-dev make meson ninja-build pkg-config libarchive-dev libjansson
 tests="libcmocka-dev musl-tools g++ clang clang-format-14 clang-tidy shellcheck python3 python3-venv
     python3-pip git file"
 images="mmdebstrap uidmap ca-certificates"
+programs="busybox-static sqlite3 curl xz-utils redis-server nginx-light etcd-server etcd-client golang-go
+    nodejs default-jdk-headless"
 
 is_installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
@@ -24,7 +29,8 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 fi
 
 missing=
-for package in $build $tests $images; do
+[ "${1:-}" = --programs ] || programs=
+for package in $build $tests $images $programs; do
     is_installed "$package" || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0

@@ -119,7 +119,10 @@ def main():
         if lacking:
             print("SKIP %s: not installed: %s" % (name, " ".join(lacking)), flush=True)
             continue
-        programs.build(program, options)
+        faults = programs.build(program, options)
+        if faults:
+            judge(options, name, faults)
+            continue
         command, settings = programs.command(program, options)
         judge(options, name, repeat(options, name, command, settings))
         judge(options, name + " with preemptions",
