@@ -124,7 +124,8 @@ class Card:
         if native[0] == "not ok":
             self.check(False, "%s fails natively: %s" % (name, native[1]))
             return
-        if native[0] == inside[0]:
+        # A test that skips natively (no root, an old kernel) has no oracle; inside it may pass.
+        if native[0] == inside[0] or (native[0], inside[0]) == ("skip", "ok"):
             self.counts["same"] += 1
             self.check(not row, "%s no longer differs: remove its row from expected.txt" % name)
             return
@@ -150,7 +151,7 @@ def compare(options, card, program, native, inside):
     for name, result in native.tests.items():
         there = inside.tests.get(name, ("missing", ""))
         refused = []
-        if there[0] != result[0] and result[0] != "not ok":
+        if there[0] not in ("ok", result[0]) and result[0] != "not ok":
             refused = refused_calls(options, program, name)
         card.test(label, name, result, there, refused)
 
@@ -168,7 +169,7 @@ def run_program(options, card, program):
     card.check(digests[0] and digests[0] == digests[1],
                "%s: digests with seed 1 are %s and %s" % (label, *digests))
     other = run_inside(options, program, options.name, "--seed", "2", "--preempt", "40")
-    changed = [n for n in native.tests if other.kind(n) != first.kind(n)]
+    changed = [n for n in first.tests if other.kind(n) != first.kind(n)]
     card.check(not changed, "%s: other results with --seed 2 --preempt 40: %s" % (
         label, "; ".join("%s %s %s" % ((n,) + other.tests.get(n, ("missing", other.errors)))
                          for n in changed)))
