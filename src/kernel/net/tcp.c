@@ -347,16 +347,7 @@ static int tcp_connect(struct task *t, struct sock *sk, const union abi_sockaddr
     if (err) {
         return err;
     }
-    err = connect_start(tp, &e, scope);
-    net_flush(sk->m); /* within a node the handshake is over now */
-    if (err != -EINPROGRESS) {
-        return err;
-    }
-    if (tp->state == TCPS_ESTABLISHED) {
-        tp->ss = TCP_SS_CONNECTED;
-        return 0;
-    }
-    return tp->state == TCPS_CLOSE ? connect_again(t, tp) : -EINPROGRESS;
+    return connect_start(tp, &e, scope);
 }
 
 /* --- shutdown and close ---------------------------------------------------------------------- */

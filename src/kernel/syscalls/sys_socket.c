@@ -177,11 +177,17 @@ struct sysret sys_connect(struct task *t, const struct sysargs *a)
     }
     err = sk->ops->connect(t, sk, &addr, (uint32_t)a->a[2]);
     net_flush(t->m);
+    bool started = err == -EINPROGRESS;
+    /* Within a node the handshake is over by now, which only those who wait may learn here: Linux
+     * takes the answer off the backlog after connect has decided what it returns. */
+    if (started && !(f->flags & O_NONBLOCK)) {
+        err = sk->ops->connect(t, sk, &addr, (uint32_t)a->a[2]);
+    }
     bool wait = err == -EINPROGRESS || err == -EALREADY || err == -EAGAIN;
     if (!wait || (f->flags & O_NONBLOCK)) {
         return sys_done(err);
     }
-    int64_t late = err == -EAGAIN ? -EAGAIN : t->call.retry ? -EINPROGRESS : err;
+    int64_t late = err == -EAGAIN ? -EAGAIN : t->call.retry || started ? -EINPROGRESS : err;
     return sock_wait(t, sk, ABI_POLLOUT, sk->sndtimeo_ns, late);
 }
 
