@@ -4,7 +4,8 @@
 set -eu
 
 cd "$(dirname "$0")/.."
-folders="src/compose src/explorer include bench"
+folders="src/compose src/explorer src/kernel/ipc src/kernel/net src/kernel/signal src/kernel/time include bench
+    examples tests/guest tests/cli tests/fuzz tests/sdk"
 
 formatter=$(command -v clang-format-14 || command -v clang-format) || {
     echo "check_format: clang-format is not installed" >&2

@@ -27,7 +27,10 @@ struct guest_test {
 };
 
 #define TEST(name) static void test_##name(void)
-#define ENTRY(name) {#name, test_##name}
+#define ENTRY(name)                                                                                \
+    {                                                                                              \
+#name, test_##name                                                                         \
+    }
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #define CHECK(expr)                                                                                \
@@ -56,11 +59,11 @@ struct guest_test {
         }                                                                                          \
     } while (0)
 /* The child must end with this exit status. */
-#define CHECK_EXIT(pid, code) CHECK_EQ(guest_wait(pid), W_EXITED(code))
+#define CHECK_EXIT(pid, code)    CHECK_EQ(guest_wait(pid), W_EXITED(code))
 #define CHECK_KILLED(pid, signo) CHECK_EQ(guest_wait(pid) & ~0x80, signo)
-#define W_EXITED(code) ((code) << 8)
-#define SKIP(why) guest_note("skip %s", why)
-#define UNUSED __attribute__((unused))
+#define W_EXITED(code)           ((code) << 8)
+#define SKIP(why)                guest_note("skip %s", why)
+#define UNUSED                   __attribute__((unused))
 
 enum { GUEST_TIMEOUT_S = 20, GUEST_REPORT_FD = 250, GUEST_NAP_MS = 20 };
 

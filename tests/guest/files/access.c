@@ -108,7 +108,8 @@ TEST(new_files_belong_to_their_maker)
     CHECK_EQ(st.st_uid, NOBODY);
     CHECK_EQ(st.st_gid, NOBODY);
     CHECK_EQ(st.st_mode & 0777, 0640);
-    CHECK(open("d/none", O_CREAT | O_WRONLY, 0) >= 0); /* the creator's descriptor works all the same */
+    CHECK(open("d/none", O_CREAT | O_WRONLY, 0) >=
+          0); /* the creator's descriptor works all the same */
     CHECK_ERR(open("d/none", O_WRONLY), EACCES);
 }
 
@@ -368,12 +369,24 @@ TEST(lock_deadlock_is_told)
 }
 
 static const struct guest_test tests[] = {
-    ENTRY(mode_bits_rule), ENTRY(sticky_directory), ENTRY(group_bits),
-    ENTRY(set_id_bits_are_dropped), ENTRY(new_files_belong_to_their_maker),
-    ENTRY(effective_and_real_user), ENTRY(open_flags), ENTRY(long_names), ENTRY(descriptor_limit),
-    ENTRY(allocation), ENTRY(blocks_of_holes), ENTRY(directory_is_complete_and_stable),
-    ENTRY(removal_while_reading), ENTRY(seek_in_directory), ENTRY(times_of_files),
-    ENTRY(file_system_numbers), ENTRY(blocking_lock_waits), ENTRY(lock_deadlock_is_told),
+    ENTRY(mode_bits_rule),
+    ENTRY(sticky_directory),
+    ENTRY(group_bits),
+    ENTRY(set_id_bits_are_dropped),
+    ENTRY(new_files_belong_to_their_maker),
+    ENTRY(effective_and_real_user),
+    ENTRY(open_flags),
+    ENTRY(long_names),
+    ENTRY(descriptor_limit),
+    ENTRY(allocation),
+    ENTRY(blocks_of_holes),
+    ENTRY(directory_is_complete_and_stable),
+    ENTRY(removal_while_reading),
+    ENTRY(seek_in_directory),
+    ENTRY(times_of_files),
+    ENTRY(file_system_numbers),
+    ENTRY(blocking_lock_waits),
+    ENTRY(lock_deadlock_is_told),
 };
 
 int main(int argc, char **argv)

@@ -65,9 +65,11 @@ TEST(mmap_errors)
     CHECK_ERR((intptr_t)mmap(NULL, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), EINVAL);
     CHECK_ERR((intptr_t)mmap(NULL, PAGE, PROT_READ, MAP_ANONYMOUS, -1, 0), EINVAL);
     CHECK_ERR((intptr_t)mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, -1, 0), EBADF);
-    CHECK_ERR(syscall(SYS_mmap, NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 100), EINVAL);
+    CHECK_ERR(syscall(SYS_mmap, NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 100),
+              EINVAL);
     CHECK_ERR((intptr_t)mmap((void *)100, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-                             -1, 0), EINVAL);
+                             -1, 0),
+              EINVAL);
     CHECK_ERR(syscall(SYS_mmap, NULL, ~0ul - PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
               ENOMEM);
     int pipes[2];
@@ -107,7 +109,8 @@ TEST(fixed_noreplace)
 {
     char *p = map(PAGE, PROT_READ, MAP_PRIVATE);
     CHECK_ERR((intptr_t)mmap(p, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
-                             -1, 0), EEXIST);
+                             -1, 0),
+              EEXIST);
     CHECK_EQ(munmap(p, PAGE), 0);
     char *q = mmap(p, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
     CHECK(q == p);
@@ -272,7 +275,7 @@ TEST(brk_moves)
     }
     CHECK((char *)syscall(SYS_brk, start + PAGE) == start + PAGE);
     CHECK((char *)syscall(SYS_brk, start + 3 * PAGE) == start + 3 * PAGE);
-    CHECK_EQ(start[2 * PAGE + 16], 0); /* given back and taken again: zero */
+    CHECK_EQ(start[2 * PAGE + 16], 0);                      /* given back and taken again: zero */
     CHECK((char *)syscall(SYS_brk, 1) == start + 3 * PAGE); /* refused: the old end is told */
     CHECK((char *)syscall(SYS_brk, start) == start);
 }
@@ -379,13 +382,30 @@ TEST(many_mappings)
 }
 
 static const struct guest_test tests[] = {
-    ENTRY(anonymous_is_zero), ENTRY(mmap_errors), ENTRY(mmap_file_access), ENTRY(fixed_replaces),
-    ENTRY(fixed_noreplace), ENTRY(hint_is_taken_when_free), ENTRY(munmap_hole_and_errors),
-    ENTRY(mprotect_read_only), ENTRY(mprotect_none_keeps_content), ENTRY(mprotect_errors),
-    ENTRY(execute_from_memory), ENTRY(execute_fault), ENTRY(generated_syscall_instruction),
-    ENTRY(mremap_grows_and_shrinks), ENTRY(mremap_fixed), ENTRY(mremap_errors), ENTRY(brk_moves),
-    ENTRY(madvise_dontneed), ENTRY(madvise_free_and_willneed), ENTRY(mincore_and_msync),
-    ENTRY(mlock), ENTRY(huge_reservation), ENTRY(stack_grows), ENTRY(null_and_noncanonical),
+    ENTRY(anonymous_is_zero),
+    ENTRY(mmap_errors),
+    ENTRY(mmap_file_access),
+    ENTRY(fixed_replaces),
+    ENTRY(fixed_noreplace),
+    ENTRY(hint_is_taken_when_free),
+    ENTRY(munmap_hole_and_errors),
+    ENTRY(mprotect_read_only),
+    ENTRY(mprotect_none_keeps_content),
+    ENTRY(mprotect_errors),
+    ENTRY(execute_from_memory),
+    ENTRY(execute_fault),
+    ENTRY(generated_syscall_instruction),
+    ENTRY(mremap_grows_and_shrinks),
+    ENTRY(mremap_fixed),
+    ENTRY(mremap_errors),
+    ENTRY(brk_moves),
+    ENTRY(madvise_dontneed),
+    ENTRY(madvise_free_and_willneed),
+    ENTRY(mincore_and_msync),
+    ENTRY(mlock),
+    ENTRY(huge_reservation),
+    ENTRY(stack_grows),
+    ENTRY(null_and_noncanonical),
     ENTRY(many_mappings),
 };
 

@@ -172,9 +172,10 @@ TEST(unknown_numbers)
 }
 
 static const struct guest_test tests[] = {
-    ENTRY(file_calls), ENTRY(vectors), ENTRY(partly_mapped_buffers), ENTRY(read_only_result),
-    ENTRY(signal_calls), ENTRY(wait_calls), ENTRY(socket_calls), ENTRY(process_calls),
-    ENTRY(bad_result_of_wait_still_reaps), ENTRY(unknown_numbers),
+    ENTRY(file_calls),       ENTRY(vectors),       ENTRY(partly_mapped_buffers),
+    ENTRY(read_only_result), ENTRY(signal_calls),  ENTRY(wait_calls),
+    ENTRY(socket_calls),     ENTRY(process_calls), ENTRY(bad_result_of_wait_still_reaps),
+    ENTRY(unknown_numbers),
 };
 
 int main(int argc, char **argv)

@@ -273,13 +273,23 @@ TEST(wipe_of_large_fork)
 }
 
 static const struct guest_test tests[] = {
-    ENTRY(private_is_copied_by_fork), ENTRY(shared_is_seen_by_both),
-    ENTRY(parent_write_after_fork_is_unseen), ENTRY(shared_over_two_generations),
-    ENTRY(mapped_file_and_write_agree), ENTRY(private_mapping_sees_file_until_written),
-    ENTRY(mapping_outlives_close_and_unlink), ENTRY(tail_of_last_page_is_zero),
-    ENTRY(beyond_end_raises_bus), ENTRY(truncation_takes_pages_away), ENTRY(offset_mapping),
-    ENTRY(two_mappings_of_one_file), ENTRY(shared_file_over_exec_free_processes), ENTRY(memfd),
-    ENTRY(sysv_segment), ENTRY(sysv_errors), ENTRY(dev_zero_and_proc_self_mem),
+    ENTRY(private_is_copied_by_fork),
+    ENTRY(shared_is_seen_by_both),
+    ENTRY(parent_write_after_fork_is_unseen),
+    ENTRY(shared_over_two_generations),
+    ENTRY(mapped_file_and_write_agree),
+    ENTRY(private_mapping_sees_file_until_written),
+    ENTRY(mapping_outlives_close_and_unlink),
+    ENTRY(tail_of_last_page_is_zero),
+    ENTRY(beyond_end_raises_bus),
+    ENTRY(truncation_takes_pages_away),
+    ENTRY(offset_mapping),
+    ENTRY(two_mappings_of_one_file),
+    ENTRY(shared_file_over_exec_free_processes),
+    ENTRY(memfd),
+    ENTRY(sysv_segment),
+    ENTRY(sysv_errors),
+    ENTRY(dev_zero_and_proc_self_mem),
     ENTRY(wipe_of_large_fork),
 };
 

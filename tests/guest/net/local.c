@@ -116,7 +116,9 @@ static void send_descriptors(int over, const int *fds, size_t count)
 {
     char control[CMSG_SPACE(4 * sizeof(int))] = "", byte = 'f';
     struct iovec iov = {&byte, 1};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control,
                          .msg_controllen = CMSG_SPACE(count * sizeof(int))};
     struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
     c->cmsg_level = SOL_SOCKET;
@@ -130,8 +132,8 @@ static size_t receive_descriptors(int from, int *fds, int flags, int *msg_flags)
 {
     char control[CMSG_SPACE(4 * sizeof(int))], byte;
     struct iovec iov = {&byte, 1};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-                         .msg_controllen = sizeof control};
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     CHECK_EQ(recvmsg(from, &msg, flags), 1);
     *msg_flags = msg.msg_flags;
     struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
@@ -212,8 +214,8 @@ TEST(bad_descriptor_is_not_sent)
     CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
     char control[CMSG_SPACE(sizeof(int))] = "", byte = 'f';
     struct iovec iov = {&byte, 1};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-                         .msg_controllen = sizeof control};
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
@@ -242,8 +244,8 @@ TEST(credentials_in_messages)
     CHECK_EQ(send(s[0], "x", 1, 0), 1);
     char control[CMSG_SPACE(sizeof(struct ucred))], byte;
     struct iovec iov = {&byte, 1};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-                         .msg_controllen = sizeof control};
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     CHECK_EQ(recvmsg(s[1], &msg, 0), 1);
     struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
     CHECK(c && c->cmsg_type == SCM_CREDENTIALS);
@@ -333,13 +335,24 @@ TEST(type_mismatch)
 }
 
 static const struct guest_test tests[] = {
-    ENTRY(pair_is_a_stream), ENTRY(pair_of_datagrams), ENTRY(pair_of_packets),
-    ENTRY(named_stream), ENTRY(abstract_name), ENTRY(named_datagrams),
-    ENTRY(descriptors_are_passed), ENTRY(passed_descriptor_keeps_file_alive),
-    ENTRY(dropped_descriptors_are_closed), ENTRY(control_truncated),
-    ENTRY(bad_descriptor_is_not_sent), ENTRY(peer_credentials), ENTRY(credentials_in_messages),
-    ENTRY(nonblocking_and_full), ENTRY(shutdown_of_pair), ENTRY(autobind),
-    ENTRY(datagram_boundaries_with_mmsg), ENTRY(type_mismatch),
+    ENTRY(pair_is_a_stream),
+    ENTRY(pair_of_datagrams),
+    ENTRY(pair_of_packets),
+    ENTRY(named_stream),
+    ENTRY(abstract_name),
+    ENTRY(named_datagrams),
+    ENTRY(descriptors_are_passed),
+    ENTRY(passed_descriptor_keeps_file_alive),
+    ENTRY(dropped_descriptors_are_closed),
+    ENTRY(control_truncated),
+    ENTRY(bad_descriptor_is_not_sent),
+    ENTRY(peer_credentials),
+    ENTRY(credentials_in_messages),
+    ENTRY(nonblocking_and_full),
+    ENTRY(shutdown_of_pair),
+    ENTRY(autobind),
+    ENTRY(datagram_boundaries_with_mmsg),
+    ENTRY(type_mismatch),
 };
 
 int main(int argc, char **argv)

@@ -149,9 +149,9 @@ TEST(loopback_interface)
 }
 
 static const struct guest_test tests[] = {
-    ENTRY(tcp_options_read_back), ENTRY(what_a_socket_is), ENTRY(buffer_sizes_double),
-    ENTRY(option_errors), ENTRY(option_short_read), ENTRY(linger_read_back),
-    ENTRY(timeouts_read_back), ENTRY(states_in_tcp_info), ENTRY(accepted_sockets_inherit),
+    ENTRY(tcp_options_read_back), ENTRY(what_a_socket_is),   ENTRY(buffer_sizes_double),
+    ENTRY(option_errors),         ENTRY(option_short_read),  ENTRY(linger_read_back),
+    ENTRY(timeouts_read_back),    ENTRY(states_in_tcp_info), ENTRY(accepted_sockets_inherit),
     ENTRY(loopback_interface),
 };
 

@@ -1,6 +1,5 @@
 /* UDP, raw and ping sockets on loopback, multicast, netlink, interface ioctls, refused families. */
 #include <arpa/inet.h>
-#include <time.h> /* the next one needs it */
 #include <linux/errqueue.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -9,6 +8,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h> /* the next one needs it */
 
 #include "../guest_test.h"
 
@@ -103,8 +103,12 @@ TEST(port_unreachable)
     CHECK_EQ(sendto(q, "err", 3, 0, (struct sockaddr *)&a, sizeof a), 3);
     struct iovec v = {&c, 1};
     struct sockaddr_in name;
-    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = buf,
-                       .msg_controllen = sizeof buf, .msg_name = &name, .msg_namelen = sizeof name};
+    struct msghdr m = {.msg_iov = &v,
+                       .msg_iovlen = 1,
+                       .msg_control = buf,
+                       .msg_controllen = sizeof buf,
+                       .msg_name = &name,
+                       .msg_namelen = sizeof name};
     CHECK(recvmsg(q, &m, MSG_ERRQUEUE) >= 0);
     CHECK(m.msg_flags & MSG_ERRQUEUE);
     CHECK(name.sin_port == a.sin_port);
@@ -127,7 +131,8 @@ TEST(packet_info)
     CHECK_EQ(setsockopt(r, SOL_SOCKET, SO_TIMESTAMP, &on, sizeof on), 0);
     CHECK_EQ(sendto(s, "i", 1, 0, (struct sockaddr *)&a, sizeof a), 1);
     struct iovec v = {&c, 1};
-    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = buf, .msg_controllen = sizeof buf};
+    struct msghdr m = {
+        .msg_iov = &v, .msg_iovlen = 1, .msg_control = buf, .msg_controllen = sizeof buf};
     CHECK_EQ(recvmsg(r, &m, 0), 1);
     int seen = 0;
     for (struct cmsghdr *h = CMSG_FIRSTHDR(&m); h; h = CMSG_NXTHDR(&m, h)) {
@@ -176,8 +181,8 @@ TEST(many)
     struct mmsghdr mo[3] = {0}, mi[4] = {0};
     for (int i = 0; i < 3; i++) {
         vo[i] = (struct iovec){out[i], strlen(out[i])};
-        mo[i].msg_hdr = (struct msghdr){.msg_iov = &vo[i], .msg_iovlen = 1, .msg_name = &a,
-                                        .msg_namelen = sizeof a};
+        mo[i].msg_hdr = (struct msghdr){
+            .msg_iov = &vo[i], .msg_iovlen = 1, .msg_name = &a, .msg_namelen = sizeof a};
     }
     for (int i = 0; i < 4; i++) {
         vi[i] = (struct iovec){in[i], sizeof in[i]};
@@ -258,7 +263,8 @@ TEST(interfaces)
     CHECK(strcmp(r[0].ifr_name, "lo") == 0);
     struct ifreq q = {.ifr_name = "lo"};
     CHECK_EQ(ioctl(fd, SIOCGIFFLAGS, &q), 0);
-    CHECK_EQ(q.ifr_flags & (IFF_UP | IFF_LOOPBACK | IFF_RUNNING), IFF_UP | IFF_LOOPBACK | IFF_RUNNING);
+    CHECK_EQ(q.ifr_flags & (IFF_UP | IFF_LOOPBACK | IFF_RUNNING),
+             IFF_UP | IFF_LOOPBACK | IFF_RUNNING);
     CHECK_EQ(ioctl(fd, SIOCGIFMTU, &q), 0);
     CHECK_EQ(q.ifr_mtu, 65536);
     CHECK_EQ(ioctl(fd, SIOCGIFHWADDR, &q), 0);
@@ -284,7 +290,8 @@ static int dump(int fd, int type, int want)
     for (;;) {
         int n = (int)recv(fd, buf, sizeof buf, 0);
         CHECK(n > 0);
-        for (struct nlmsghdr *h = (struct nlmsghdr *)buf; NLMSG_OK(h, (unsigned)n); h = NLMSG_NEXT(h, n)) {
+        for (struct nlmsghdr *h = (struct nlmsghdr *)buf; NLMSG_OK(h, (unsigned)n);
+             h = NLMSG_NEXT(h, n)) {
             CHECK_EQ(h->nlmsg_seq, 7);
             if (h->nlmsg_type == NLMSG_DONE) {
                 return count;
@@ -314,9 +321,9 @@ TEST(netlink)
 int main(int argc, char **argv)
 {
     static const struct guest_test tests[] = {
-        ENTRY(datagrams), ENTRY(connected), ENTRY(port_unreachable), ENTRY(packet_info),
-        ENTRY(corked), ENTRY(many), ENTRY(port_sharing), ENTRY(multicast), ENTRY(ping),
-        ENTRY(interfaces), ENTRY(netlink),
+        ENTRY(datagrams), ENTRY(connected),  ENTRY(port_unreachable), ENTRY(packet_info),
+        ENTRY(corked),    ENTRY(many),       ENTRY(port_sharing),     ENTRY(multicast),
+        ENTRY(ping),      ENTRY(interfaces), ENTRY(netlink),
     };
     return guest_main(argc, argv, tests, COUNT(tests));
 }

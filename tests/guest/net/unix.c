@@ -204,7 +204,9 @@ static ssize_t send_fds(int fd, const int *fds, size_t n)
 {
     static char ctl[CMSG_SPACE(256 * sizeof(int))];
     struct iovec v = {"p", 1};
-    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = ctl,
+    struct msghdr m = {.msg_iov = &v,
+                       .msg_iovlen = 1,
+                       .msg_control = ctl,
                        .msg_controllen = CMSG_SPACE(n * sizeof *fds)};
     struct cmsghdr *h = CMSG_FIRSTHDR(&m);
     h->cmsg_level = SOL_SOCKET;
@@ -300,7 +302,8 @@ TEST(credentials)
         _exit(write(s[0], "c", 1) != 1);
     }
     struct iovec v = {&c, 1};
-    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = ctl, .msg_controllen = sizeof ctl};
+    struct msghdr m = {
+        .msg_iov = &v, .msg_iovlen = 1, .msg_control = ctl, .msg_controllen = sizeof ctl};
     CHECK_EQ(recvmsg(s[1], &m, 0), 1);
     struct cmsghdr *h = CMSG_FIRSTHDR(&m);
     CHECK(h && h->cmsg_type == SCM_CREDENTIALS && h->cmsg_len == CMSG_LEN(sizeof cred));
@@ -352,9 +355,10 @@ TEST(options)
 int main(int argc, char **argv)
 {
     static const struct guest_test tests[] = {
-        ENTRY(path_names), ENTRY(abstract_names), ENTRY(stream), ENTRY(unread_at_close), ENTRY(flow),
-        ENTRY(datagrams), ENTRY(seqpacket), ENTRY(rights), ENTRY(rights_keep_peer_alive),
-        ENTRY(credentials), ENTRY(accept_queue), ENTRY(options),
+        ENTRY(path_names),      ENTRY(abstract_names), ENTRY(stream),
+        ENTRY(unread_at_close), ENTRY(flow),           ENTRY(datagrams),
+        ENTRY(seqpacket),       ENTRY(rights),         ENTRY(rights_keep_peer_alive),
+        ENTRY(credentials),     ENTRY(accept_queue),   ENTRY(options),
     };
     return guest_main(argc, argv, tests, COUNT(tests));
 }

@@ -181,7 +181,8 @@ TEST(exec_from_descriptor)
     int fd = open(self, O_RDONLY | O_CLOEXEC);
     pid_t pid = fork();
     if (pid == 0) {
-        char *const argv[] = {(char *)"played", (char *)"--part", (char *)"exit", (char *)"5", NULL};
+        char *const argv[] = {(char *)"played", (char *)"--part", (char *)"exit", (char *)"5",
+                              NULL};
         syscall(SYS_execveat, fd, "", argv, environ, 0x1000); /* AT_EMPTY_PATH */
         _exit(127);
     }
@@ -314,11 +315,23 @@ static int play(int argc, char **argv)
 }
 
 static const struct guest_test tests[] = {
-    ENTRY(arguments_arrive), ENTRY(environment_is_replaced), ENTRY(cloexec), ENTRY(signal_state),
-    ENTRY(pid_and_cwd_stay), ENTRY(auxiliary_vector), ENTRY(process_name), ENTRY(shebang),
-    ENTRY(shell_script), ENTRY(exec_errors), ENTRY(bad_argument_pointers),
-    ENTRY(arguments_too_long), ENTRY(exec_from_descriptor), ENTRY(spawn),
-    ENTRY(spawn_with_file_actions), ENTRY(system_and_popen), ENTRY(vfork_then_exec),
+    ENTRY(arguments_arrive),
+    ENTRY(environment_is_replaced),
+    ENTRY(cloexec),
+    ENTRY(signal_state),
+    ENTRY(pid_and_cwd_stay),
+    ENTRY(auxiliary_vector),
+    ENTRY(process_name),
+    ENTRY(shebang),
+    ENTRY(shell_script),
+    ENTRY(exec_errors),
+    ENTRY(bad_argument_pointers),
+    ENTRY(arguments_too_long),
+    ENTRY(exec_from_descriptor),
+    ENTRY(spawn),
+    ENTRY(spawn_with_file_actions),
+    ENTRY(system_and_popen),
+    ENTRY(vfork_then_exec),
     ENTRY(chain_of_execs),
 };
 

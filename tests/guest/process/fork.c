@@ -373,14 +373,30 @@ TEST(clone_files_shares_table)
 }
 
 static const struct guest_test tests[] = {
-    ENTRY(exit_codes), ENTRY(killed_by_signal), ENTRY(abort_kills), ENTRY(pids),
-    ENTRY(zombie_until_waited), ENTRY(wait_errors), ENTRY(wnohang), ENTRY(wait_any_gets_all),
-    ENTRY(sigchld_ignored_reaps), ENTRY(sigchld_says_who), ENTRY(orphan_gets_a_new_parent),
-    ENTRY(subreaper_adopts), ENTRY(parent_death_signal), ENTRY(file_offset_is_shared),
-    ENTRY(descriptors_are_copied), ENTRY(cwd_and_umask_are_copied),
-    ENTRY(stdio_buffers_are_copied), ENTRY(vfork_shares_memory_and_suspends),
-    ENTRY(atexit_handlers_run_once), ENTRY(rusage_of_children), ENTRY(many_children),
-    ENTRY(deep_family), ENTRY(clone_flags_errors), ENTRY(clone_files_shares_table),
+    ENTRY(exit_codes),
+    ENTRY(killed_by_signal),
+    ENTRY(abort_kills),
+    ENTRY(pids),
+    ENTRY(zombie_until_waited),
+    ENTRY(wait_errors),
+    ENTRY(wnohang),
+    ENTRY(wait_any_gets_all),
+    ENTRY(sigchld_ignored_reaps),
+    ENTRY(sigchld_says_who),
+    ENTRY(orphan_gets_a_new_parent),
+    ENTRY(subreaper_adopts),
+    ENTRY(parent_death_signal),
+    ENTRY(file_offset_is_shared),
+    ENTRY(descriptors_are_copied),
+    ENTRY(cwd_and_umask_are_copied),
+    ENTRY(stdio_buffers_are_copied),
+    ENTRY(vfork_shares_memory_and_suspends),
+    ENTRY(atexit_handlers_run_once),
+    ENTRY(rusage_of_children),
+    ENTRY(many_children),
+    ENTRY(deep_family),
+    ENTRY(clone_flags_errors),
+    ENTRY(clone_files_shares_table),
 };
 
 int main(int argc, char **argv)

@@ -90,7 +90,8 @@ static void test_scheduling(void)
     CHECK_ERR(syscall(SYS_sched_getaffinity, 0, 3, &set), EINVAL);
     CHECK_ERR(sched_getaffinity(0x7ffffff0, sizeof set, &set), ESRCH);
     CHECK(sched_getcpu() >= 0);
-    CHECK(syscall(SYS_sched_getscheduler, 0) == SCHED_OTHER && syscall(SYS_sched_getparam, 0, &p) == 0);
+    CHECK(syscall(SYS_sched_getscheduler, 0) == SCHED_OTHER &&
+          syscall(SYS_sched_getparam, 0, &p) == 0);
     CHECK(sched_get_priority_max(SCHED_FIFO) == 99 && sched_get_priority_min(SCHED_RR) == 1);
     CHECK_ERR(sched_get_priority_max(42), EINVAL);
     struct utsname u;

@@ -1,9 +1,9 @@
 /* epoll, eventfd, timerfd, signalfd, pidfd, poll, select. */
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <linux/sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/select.h>
@@ -432,11 +432,23 @@ TEST(random)
 int main(int argc, char **argv)
 {
     static const struct guest_test tests[] = {
-        ENTRY(eventfd), ENTRY(epoll_errors), ENTRY(epoll_level_and_edge),
-        ENTRY(epoll_oneshot_and_rotation), ENTRY(epoll_close_and_dup), ENTRY(epoll_nested),
-        ENTRY(epoll_exclusive), ENTRY(epoll_blocking), ENTRY(epoll_signal), ENTRY(poll),
-        ENTRY(select), ENTRY(timerfd), ENTRY(signalfd), ENTRY(pidfd), ENTRY(clone_pidfd),
-        ENTRY(poll_over_stop), ENTRY(random),
+        ENTRY(eventfd),
+        ENTRY(epoll_errors),
+        ENTRY(epoll_level_and_edge),
+        ENTRY(epoll_oneshot_and_rotation),
+        ENTRY(epoll_close_and_dup),
+        ENTRY(epoll_nested),
+        ENTRY(epoll_exclusive),
+        ENTRY(epoll_blocking),
+        ENTRY(epoll_signal),
+        ENTRY(poll),
+        ENTRY(select),
+        ENTRY(timerfd),
+        ENTRY(signalfd),
+        ENTRY(pidfd),
+        ENTRY(clone_pidfd),
+        ENTRY(poll_over_stop),
+        ENTRY(random),
     };
     return guest_main(argc, argv, tests, COUNT(tests));
 }

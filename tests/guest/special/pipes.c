@@ -154,7 +154,7 @@ TEST(fifo)
     CHECK_ERR(open("f", O_WRONLY | O_NONBLOCK), ENXIO);
     int r = open("f", O_RDONLY | O_NONBLOCK);
     CHECK(r >= 0);
-    CHECK(read(r, buf, 1) == 0); /* no writer yet */
+    CHECK(read(r, buf, 1) == 0);  /* no writer yet */
     CHECK(ready(r, POLLIN) == 0); /* but no hang-up before there was one */
     int w = open("f", O_WRONLY | O_NONBLOCK);
     CHECK(w >= 0);
@@ -324,10 +324,21 @@ TEST(blocked_reader_sees_end)
 int main(int argc, char **argv)
 {
     static const struct guest_test tests[] = {
-        ENTRY(basic), ENTRY(capacity), ENTRY(large_blocking_write), ENTRY(interrupted_write),
-        ENTRY(broken), ENTRY(packets), ENTRY(fifo), ENTRY(fifo_rendezvous),
-        ENTRY(fifo_reader_first), ENTRY(fifo_open_interrupted), ENTRY(reopen_through_proc),
-        ENTRY(sendfile), ENTRY(splice), ENTRY(copy_file_range), ENTRY(blocked_reader_sees_end),
+        ENTRY(basic),
+        ENTRY(capacity),
+        ENTRY(large_blocking_write),
+        ENTRY(interrupted_write),
+        ENTRY(broken),
+        ENTRY(packets),
+        ENTRY(fifo),
+        ENTRY(fifo_rendezvous),
+        ENTRY(fifo_reader_first),
+        ENTRY(fifo_open_interrupted),
+        ENTRY(reopen_through_proc),
+        ENTRY(sendfile),
+        ENTRY(splice),
+        ENTRY(copy_file_range),
+        ENTRY(blocked_reader_sees_end),
     };
     return guest_main(argc, argv, tests, COUNT(tests));
 }

@@ -255,9 +255,9 @@ TEST(oom_score_adj)
 int main(int argc, char **argv)
 {
     static const struct guest_test tests[] = {
-        ENTRY(stat), ENTRY(status), ENTRY(other_process), ENTRY(zombie), ENTRY(threads),
-        ENTRY(maps), ENTRY(descriptors), ENTRY(links), ENTRY(machine), ENTRY(reread),
-        ENTRY(oom_score_adj),
+        ENTRY(stat),    ENTRY(status), ENTRY(other_process), ENTRY(zombie),
+        ENTRY(threads), ENTRY(maps),   ENTRY(descriptors),   ENTRY(links),
+        ENTRY(machine), ENTRY(reread), ENTRY(oom_score_adj),
     };
     return guest_main(argc, argv, tests, COUNT(tests));
 }

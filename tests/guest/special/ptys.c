@@ -46,7 +46,7 @@ static void type(int fd, const char *text)
     guest_nap(3);
 }
 
-static void catch(int signo)
+static void catch (int signo)
 {
     struct sigaction sa = {.sa_handler = on_signal};
     CHECK(sigaction(signo, &sa, NULL) == 0);
@@ -86,7 +86,8 @@ TEST(canonical)
     struct pair p = open_pair();
     type(p.m, "abc");
     CHECK(!readable(p.s));
-    type(p.m, "\x7f" "d\n");
+    type(p.m, "\x7f"
+              "d\n");
     EXPECT(p.s, "abd\n");
     EXPECT(p.m, "abc\b \bd\r\n");
     type(p.m, "one two\x17three\x15rest\n"); /* ^W, ^U */
@@ -234,7 +235,7 @@ TEST(interrupt_key)
     struct pair p = open_pair();
     pid_t pid = session_child(&p);
     if (pid == 0) {
-        catch(SIGINT);
+        catch (SIGINT);
         sigset_t block, old; /* or the key could come before anybody waits for it */
         sigemptyset(&block);
         sigaddset(&block, SIGINT);
@@ -287,7 +288,7 @@ TEST(hang_up)
     struct pair p = open_pair();
     pid_t pid = session_child(&p);
     if (pid == 0) {
-        catch(SIGHUP);
+        catch (SIGHUP);
         (void)!write(1, "ready", 5);
         char c;
         ssize_t n = read(0, &c, 1);
@@ -317,9 +318,9 @@ TEST(packet_mode)
 int main(int argc, char **argv)
 {
     static const struct guest_test tests[] = {
-        ENTRY(names), ENTRY(canonical), ENTRY(output), ENTRY(raw), ENTRY(winsize),
-        ENTRY(not_terminals), ENTRY(controlling), ENTRY(no_controlling), ENTRY(interrupt_key),
-        ENTRY(background_read), ENTRY(hang_up), ENTRY(packet_mode),
+        ENTRY(names),         ENTRY(canonical),       ENTRY(output),      ENTRY(raw),
+        ENTRY(winsize),       ENTRY(not_terminals),   ENTRY(controlling), ENTRY(no_controlling),
+        ENTRY(interrupt_key), ENTRY(background_read), ENTRY(hang_up),     ENTRY(packet_mode),
     };
     return guest_main(argc, argv, tests, COUNT(tests));
 }

@@ -203,7 +203,8 @@ TEST(wait_on_several)
         uint32_t flags, reserved;
     };
     static uint32_t words[2];
-    struct entry v[2] = {{0, (uintptr_t)&words[0], 2 | 128, 0}, {0, (uintptr_t)&words[1], 2 | 128, 0}};
+    struct entry v[2] = {{0, (uintptr_t)&words[0], 2 | 128, 0},
+                         {0, (uintptr_t)&words[1], 2 | 128, 0}};
     struct timespec limit;
     clock_gettime(CLOCK_MONOTONIC, &limit);
     long r = syscall(449, v, 2, 0, &limit, CLOCK_MONOTONIC);
@@ -238,9 +239,10 @@ TEST(clone_tid_pointers)
     static char stack[65536] __attribute__((aligned(16)));
     static int shared;
     static pid_t parent_tid, child_tid = -1;
-    int flags = CLONE_VM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | SIGCHLD;
-    int pid = clone(clone_child, stack + sizeof stack, flags, &shared, &parent_tid, NULL,
-                    &child_tid);
+    int flags =
+        CLONE_VM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | SIGCHLD;
+    int pid =
+        clone(clone_child, stack + sizeof stack, flags, &shared, &parent_tid, NULL, &child_tid);
     CHECK(pid > 0);
     CHECK_EQ(parent_tid, pid);
     CHECK_EXIT(pid, 5);
@@ -266,11 +268,22 @@ TEST(set_tid_address)
 }
 
 static const struct guest_test tests[] = {
-    ENTRY(value_changed), ENTRY(errors), ENTRY(relative_timeout), ENTRY(absolute_timeout),
-    ENTRY(wake_counts), ENTRY(wake_by_bits), ENTRY(requeue), ENTRY(wake_op),
-    ENTRY(shared_between_processes), ENTRY(shared_by_file_not_address),
-    ENTRY(interrupted_by_signal), ENTRY(wait_on_several), ENTRY(clone_with_memory),
-    ENTRY(clone_tid_pointers), ENTRY(no_exit_signal_needs_wclone), ENTRY(set_tid_address),
+    ENTRY(value_changed),
+    ENTRY(errors),
+    ENTRY(relative_timeout),
+    ENTRY(absolute_timeout),
+    ENTRY(wake_counts),
+    ENTRY(wake_by_bits),
+    ENTRY(requeue),
+    ENTRY(wake_op),
+    ENTRY(shared_between_processes),
+    ENTRY(shared_by_file_not_address),
+    ENTRY(interrupted_by_signal),
+    ENTRY(wait_on_several),
+    ENTRY(clone_with_memory),
+    ENTRY(clone_tid_pointers),
+    ENTRY(no_exit_signal_needs_wclone),
+    ENTRY(set_tid_address),
 };
 
 int main(int argc, char **argv)

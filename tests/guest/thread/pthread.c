@@ -165,7 +165,8 @@ static void *consume(void *arg)
 
 TEST(condition_queue)
 {
-    struct queue q = {.lock = PTHREAD_MUTEX_INITIALIZER, .filled = PTHREAD_COND_INITIALIZER,
+    struct queue q = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                      .filled = PTHREAD_COND_INITIALIZER,
                       .emptied = PTHREAD_COND_INITIALIZER};
     pthread_t p[2] = {start(produce, &q), start(produce, &q)};
     pthread_t c[2] = {start(consume, &q), start(consume, &q)};
@@ -192,7 +193,8 @@ TEST(condition_times_out)
     CHECK_EQ(r, ETIMEDOUT);
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    CHECK(now.tv_sec > limit.tv_sec || (now.tv_sec == limit.tv_sec && now.tv_nsec >= limit.tv_nsec));
+    CHECK(now.tv_sec > limit.tv_sec ||
+          (now.tv_sec == limit.tv_sec && now.tv_nsec >= limit.tv_nsec));
 }
 
 static pthread_barrier_t barrier;
@@ -354,7 +356,8 @@ TEST(semaphore_between_processes)
 
 TEST(shared_mutex_and_robustness)
 {
-    pthread_mutex_t *m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pthread_mutex_t *m =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pthread_mutexattr_t attr;
     pthread_mutexattr_init(&attr);
     pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
@@ -556,15 +559,30 @@ TEST(many_threads)
 }
 
 static const struct guest_test tests[] = {
-    ENTRY(result_is_returned), ENTRY(same_process_other_tid), ENTRY(mutex_excludes),
-    ENTRY(mutex_kinds), ENTRY(timed_lock), ENTRY(condition_queue), ENTRY(condition_times_out),
-    ENTRY(barrier_has_one_serial_thread), ENTRY(thread_local_storage), ENTRY(once_only),
-    ENTRY(read_write_lock), ENTRY(semaphore), ENTRY(semaphore_between_processes),
-    ENTRY(shared_mutex_and_robustness), ENTRY(cancel_a_sleeper),
-    ENTRY(cancel_waits_until_enabled), ENTRY(signal_to_one_thread),
-    ENTRY(signal_to_unblocked_thread), ENTRY(exit_from_thread_ends_process),
-    ENTRY(main_thread_may_end_first), ENTRY(exec_from_thread_keeps_pid), ENTRY(fork_from_thread),
-    ENTRY(own_stack_and_detached), ENTRY(many_threads),
+    ENTRY(result_is_returned),
+    ENTRY(same_process_other_tid),
+    ENTRY(mutex_excludes),
+    ENTRY(mutex_kinds),
+    ENTRY(timed_lock),
+    ENTRY(condition_queue),
+    ENTRY(condition_times_out),
+    ENTRY(barrier_has_one_serial_thread),
+    ENTRY(thread_local_storage),
+    ENTRY(once_only),
+    ENTRY(read_write_lock),
+    ENTRY(semaphore),
+    ENTRY(semaphore_between_processes),
+    ENTRY(shared_mutex_and_robustness),
+    ENTRY(cancel_a_sleeper),
+    ENTRY(cancel_waits_until_enabled),
+    ENTRY(signal_to_one_thread),
+    ENTRY(signal_to_unblocked_thread),
+    ENTRY(exit_from_thread_ends_process),
+    ENTRY(main_thread_may_end_first),
+    ENTRY(exec_from_thread_keeps_pid),
+    ENTRY(fork_from_thread),
+    ENTRY(own_stack_and_detached),
+    ENTRY(many_threads),
 };
 
 int main(int argc, char **argv)

@@ -205,7 +205,8 @@ TEST(vdso_is_found_and_agrees)
     typedef int (*gettime)(clockid_t, struct timespec *);
     gettime get = (gettime)find_vdso("__vdso_clock_gettime");
     CHECK(get != NULL);
-    CHECK(find_vdso("__vdso_gettimeofday") && find_vdso("__vdso_time") && find_vdso("__vdso_getcpu"));
+    CHECK(find_vdso("__vdso_gettimeofday") && find_vdso("__vdso_time") &&
+          find_vdso("__vdso_getcpu"));
     struct timespec ts;
     long long before = by_call(CLOCK_REALTIME);
     CHECK_EQ(get(CLOCK_REALTIME, &ts), 0);
@@ -253,12 +254,22 @@ TEST(file_times_follow_the_clock)
 }
 
 static const struct guest_test tests[] = {
-    ENTRY(monotone), ENTRY(call_and_library_agree), ENTRY(coarse_clocks_lag),
-    ENTRY(wall_clock_forms_agree), ENTRY(clock_errors), ENTRY(sleep_takes_its_time),
-    ENTRY(sleep_until), ENTRY(sleep_errors), ENTRY(interrupted_sleep_says_what_is_left),
-    ENTRY(cpu_clocks_grow), ENTRY(sleeping_costs_no_cpu), ENTRY(time_stamp_counter),
-    ENTRY(vdso_is_found_and_agrees), ENTRY(interval_timer_repeats),
-    ENTRY(alarm_returns_what_was_left), ENTRY(file_times_follow_the_clock),
+    ENTRY(monotone),
+    ENTRY(call_and_library_agree),
+    ENTRY(coarse_clocks_lag),
+    ENTRY(wall_clock_forms_agree),
+    ENTRY(clock_errors),
+    ENTRY(sleep_takes_its_time),
+    ENTRY(sleep_until),
+    ENTRY(sleep_errors),
+    ENTRY(interrupted_sleep_says_what_is_left),
+    ENTRY(cpu_clocks_grow),
+    ENTRY(sleeping_costs_no_cpu),
+    ENTRY(time_stamp_counter),
+    ENTRY(vdso_is_found_and_agrees),
+    ENTRY(interval_timer_repeats),
+    ENTRY(alarm_returns_what_was_left),
+    ENTRY(file_times_follow_the_clock),
 };
 
 int main(int argc, char **argv)
