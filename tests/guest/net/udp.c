@@ -1,4 +1,6 @@
 /* UDP, raw and ping sockets on loopback, multicast, netlink, interface ioctls, refused families. */
+#include <time.h> /* before linux/errqueue.h, which needs it */
+
 #include <arpa/inet.h>
 #include <linux/errqueue.h>
 #include <linux/netlink.h>
@@ -8,7 +10,6 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h> /* the next one needs it */
 
 #include "../guest_test.h"
 
