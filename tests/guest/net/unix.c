@@ -203,7 +203,7 @@ TEST(seqpacket)
 static ssize_t send_fds(int fd, const int *fds, size_t n)
 {
     static char ctl[CMSG_SPACE(256 * sizeof(int))];
-    struct iovec v = {"p", 1};
+    struct iovec v = {(void *)"p", 1};
     struct msghdr m = {.msg_iov = &v,
                        .msg_iovlen = 1,
                        .msg_control = ctl,
