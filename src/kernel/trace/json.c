@@ -1,4 +1,5 @@
 #include "base/str.h"
+#include "base/utf8.h"
 #include "kernel/trace/trace.h"
 
 void json_init(struct json *j, char *buf, size_t cap)
@@ -12,29 +13,6 @@ static void put(struct json *j, const char *s, size_t n)
     memcpy(j->buf + j->len, s, n);
     j->len += n;
     j->buf[j->len] = 0;
-}
-
-/* Length of the valid UTF-8 sequence at s (1..4), or 0 (Unicode 15, table 3-7). */
-static size_t utf8_sequence(const unsigned char *s, size_t len)
-{
-    if (s[0] < 0x80) {
-        return 1;
-    }
-    size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    if (s[0] < 0xc2 || s[0] > 0xf4 || n > len) {
-        return 0;
-    }
-    unsigned char low = s[0] == 0xe0 ? 0xa0 : s[0] == 0xf0 ? 0x90 : 0x80;
-    unsigned char high = s[0] == 0xed ? 0x9f : s[0] == 0xf4 ? 0x8f : 0xbf;
-    if (s[1] < low || s[1] > high) {
-        return 0;
-    }
-    for (size_t i = 2; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    return n;
 }
 
 static void put_string(struct json *j, const char *text, size_t len)
