@@ -81,6 +81,8 @@ int64_t inet_ioctl(struct task *t, struct sock *sk, uint32_t cmd, uint64_t arg);
 void inet_put_cmsgs(struct inet_sock *is, const struct skb *s, struct sock_msg *msg);
 /* recvmsg(MSG_ERRQUEUE): bytes, or -EAGAIN. */
 int64_t inet_recv_error(struct task *t, struct inet_sock *is, struct sock_msg *msg);
+/* sock_ops.recv of sockets that receive whole messages (UDP, raw). */
+int64_t inet_recv_message(struct task *t, struct sock *sk, struct sock_msg *msg);
 /* An ICMP error about a datagram of ours. */
 void inet_icmp_error(struct inet_sock *is, const struct skb *s);
 

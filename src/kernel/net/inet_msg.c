@@ -157,3 +157,29 @@ int64_t inet_recv_error(struct task *t, struct inet_sock *is, struct sock_msg *m
     }
     return 0;
 }
+
+int64_t inet_recv_message(struct task *t, struct sock *sk, struct sock_msg *msg)
+{
+    struct inet_sock *is = inet_of(sk);
+    if (msg->flags & ABI_MSG_ERRQUEUE) {
+        return inet_recv_error(t, is, msg);
+    }
+    if (sk->err) {
+        return sock_take_error(sk);
+    }
+    if (list_empty(&sk->rcvq)) {
+        return sk->shutdown & SOCK_RCV_SHUTDOWN ? 0 : -EAGAIN;
+    }
+    struct skb *s = list_first_entry(&sk->rcvq, struct skb, link);
+    int64_t result = sock_copy_message(s, msg);
+    if (result >= 0) {
+        if (msg->name) {
+            msg->name_len = (uint32_t)inet_addr_format(is, &s->src, msg->name);
+        }
+        inet_put_cmsgs(is, s, msg);
+    }
+    if (!(msg->flags & ABI_MSG_PEEK)) {
+        sock_drop_message(sk, s);
+    }
+    return result;
+}

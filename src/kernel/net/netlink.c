@@ -278,14 +278,8 @@ static int64_t nl_recv(struct task *t, struct sock *sk, struct sock_msg *msg)
         return sk->shutdown & SOCK_RCV_SHUTDOWN ? 0 : -EAGAIN;
     }
     struct skb *s = list_first_entry(&sk->rcvq, struct skb, link);
-    uint64_t n = min_u64(s->len, msg->uio->left);
-    int64_t got = n ? uio_copy_to(msg->uio, s->data, n) : 0;
-    int64_t result = got < 0 || (uint64_t)got < n ? -EFAULT : got;
+    int64_t result = sock_copy_message(s, msg);
     if (result >= 0) {
-        if (s->len > n) {
-            msg->out_flags |= ABI_MSG_TRUNC;
-            result = msg->flags & ABI_MSG_TRUNC ? (int64_t)s->len : result;
-        }
         if (msg->name) {
             msg->name_len = (uint32_t)nl_getname(sk, true, msg->name);
             msg->name->nl.nl_pid = 0; /* the kernel */
@@ -296,9 +290,7 @@ static int64_t nl_recv(struct task *t, struct sock *sk, struct sock_msg *msg)
         }
     }
     if (!(msg->flags & ABI_MSG_PEEK)) {
-        list_del(&s->link);
-        sk->rcvq_bytes -= skb_cost(s->len);
-        skb_free(sk->m, s);
+        sock_drop_message(sk, s);
     }
     return result;
 }

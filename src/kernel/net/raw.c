@@ -299,40 +299,6 @@ static int64_t raw_send(struct task *t, struct sock *sk, struct sock_msg *msg)
     return err ? err : (int64_t)n;
 }
 
-static int64_t raw_recv(struct task *t, struct sock *sk, struct sock_msg *msg)
-{
-    struct inet_sock *is = inet_of(sk);
-    if (msg->flags & ABI_MSG_ERRQUEUE) {
-        return inet_recv_error(t, is, msg);
-    }
-    if (sk->err) {
-        return sock_take_error(sk);
-    }
-    if (list_empty(&sk->rcvq)) {
-        return sk->shutdown & SOCK_RCV_SHUTDOWN ? 0 : -EAGAIN;
-    }
-    struct skb *s = list_first_entry(&sk->rcvq, struct skb, link);
-    uint64_t n = min_u64(s->len, msg->uio->left);
-    int64_t got = n ? uio_copy_to(msg->uio, s->data, n) : 0;
-    int64_t result = got < 0 || (uint64_t)got < n ? -EFAULT : got;
-    if (result >= 0) {
-        if (s->len > n) {
-            msg->out_flags |= ABI_MSG_TRUNC;
-            result = msg->flags & ABI_MSG_TRUNC ? (int64_t)s->len : result;
-        }
-        if (msg->name) {
-            msg->name_len = (uint32_t)inet_addr_format(is, &s->src, msg->name);
-        }
-        inet_put_cmsgs(is, s, msg);
-    }
-    if (!(msg->flags & ABI_MSG_PEEK)) {
-        list_del(&s->link);
-        sk->rcvq_bytes -= skb_cost(s->len);
-        skb_free(sk->m, s);
-    }
-    return result;
-}
-
 static int raw_shutdown(struct sock *sk, uint32_t how)
 {
     sk->shutdown |= how;
@@ -406,7 +372,7 @@ static const struct sock_ops raw_ops = {
     .connect = raw_connect,
     .getname = inet_getname,
     .send = raw_send,
-    .recv = raw_recv,
+    .recv = inet_recv_message,
     .shutdown = raw_shutdown,
     .poll = raw_poll,
     .ioctl = raw_ioctl,

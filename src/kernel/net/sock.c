@@ -49,6 +49,27 @@ void sock_purge(struct machine *m, struct list_head *q)
     }
 }
 
+int64_t sock_copy_message(const struct skb *s, struct sock_msg *msg)
+{
+    uint64_t n = min_u64(s->len, msg->uio->left);
+    int64_t got = n ? uio_copy_to(msg->uio, s->data, n) : 0;
+    if (got < 0 || (uint64_t)got < n) {
+        return -EFAULT;
+    }
+    if (s->len <= n) {
+        return got;
+    }
+    msg->out_flags |= ABI_MSG_TRUNC;
+    return msg->flags & ABI_MSG_TRUNC ? (int64_t)s->len : got;
+}
+
+void sock_drop_message(struct sock *sk, struct skb *s)
+{
+    list_del(&s->link);
+    sk->rcvq_bytes -= skb_cost(s->len);
+    skb_free(sk->m, s);
+}
+
 void sock_fini(struct sock *sk)
 {
     list_del(&sk->ns_link);

@@ -43,6 +43,8 @@ enum sock_flag {
 #define SOCK_SHUTDOWN_BOTH 3u
 
 /* One transfer. `uio` counts what is left to move. */
+struct skb;
+
 struct sock_msg {
     struct uio *uio;
     uint32_t flags;           /* ABI_MSG_* of the caller */
@@ -151,6 +153,12 @@ int sock_take_error(struct sock *sk);
 /* One transfer with everything socket(7) says about errors and signals, without waiting. */
 int64_t sock_send(struct task *t, struct sock *sk, struct sock_msg *msg);
 int64_t sock_recv(struct task *t, struct sock *sk, struct sock_msg *msg);
+
+/* For recv of whole messages: copies s as far as the caller has room. Bytes copied (the whole
+ * length with MSG_TRUNC, which is also set in out_flags when the message was cut), or -EFAULT. */
+int64_t sock_copy_message(const struct skb *s, struct sock_msg *msg);
+/* The message was received: it leaves the receive queue and is freed. */
+void sock_drop_message(struct sock *sk, struct skb *s);
 
 /* SOL_SOCKET options, then the protocol's. */
 int sock_setopt(struct task *t, struct sock *sk, int level, int name, gaddr val, int len);

@@ -342,14 +342,8 @@ static int64_t recv_message(struct task *t, struct unix_sock *us, struct sock_ms
     }
     struct skb *s = list_first_entry(&sk->rcvq, struct skb, link);
     bool was_full = us->rcvq_len > UNIX_DGRAM_QLEN;
-    uint64_t n = min_u64(s->len, msg->uio->left);
-    int64_t got = n ? uio_copy_to(msg->uio, s->data, n) : 0;
-    int64_t result = got < 0 || (uint64_t)got < n ? -EFAULT : got;
+    int64_t result = sock_copy_message(s, msg);
     if (result >= 0) {
-        if (s->len > n) {
-            msg->out_flags |= ABI_MSG_TRUNC;
-            result = msg->flags & ABI_MSG_TRUNC ? (int64_t)s->len : result;
-        }
         if (sk->type == ABI_SOCK_SEQPACKET) {
             msg->out_flags |= ABI_MSG_EOR;
         }
