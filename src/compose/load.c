@@ -149,7 +149,7 @@ static int read_tree(struct reader *r)
     /* Extensions only matter where an alias takes them in, and a variable there may be meant for
      * something else: what stands under x-* itself stays as it is unless it is shared. */
     for (size_t i = 0; i < r->root->count; i++) {
-        if (strncmp(r->root->pairs[i].key->text, "x-", 2) != 0) {
+        if (!is_extension(&r->root->pairs[i])) {
             interpolate_tree(&r->interp, r->root->pairs[i].value);
         }
     }

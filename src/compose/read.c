@@ -92,7 +92,7 @@ int read_map(struct reader *r, const struct ynode *map, const struct key_rule *r
     }
     int rc = 0;
     for (size_t i = 0; i < map->count; i++) {
-        if (strncmp(map->pairs[i].key->text, "x-", 2) == 0) {
+        if (is_extension(&map->pairs[i])) {
             continue;
         }
         path_push(r, map->pairs[i].key->text);
@@ -102,6 +102,11 @@ int read_map(struct reader *r, const struct ynode *map, const struct key_rule *r
         path_pop(r);
     }
     return rc;
+}
+
+bool is_extension(const struct ypair *pair)
+{
+    return strncmp(pair->key->text, "x-", 2) == 0;
 }
 
 int expect_kind(struct reader *r, const struct ynode *v, enum ynode_kind kind)

@@ -68,6 +68,9 @@ void path_pop(struct reader *r);
 /* The current path, dotted, in the pool. */
 const char *path_text(struct reader *r);
 
+/* `x-...`: an extension, skipped wherever keys are read. */
+bool is_extension(const struct ypair *pair);
+
 /* Each reports what was expected when `v` is of the wrong kind and returns -1. */
 int expect_kind(struct reader *r, const struct ynode *v, enum ynode_kind kind);
 /* The text of a scalar that is not null, or NULL after an error. */

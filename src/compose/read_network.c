@@ -177,6 +177,26 @@ static const struct key_rule network_rules[] = {
     {0},
 };
 
+static int bad_name(struct reader *r, const struct ypair *pair, const char *what)
+{
+    return diag_error(&r->diags, pair->key->at, NULL, "`%s` is no name for a %s", pair->key->text,
+                      what);
+}
+
+/* The body of one entry of a top-level section; none at all means every default. */
+static int read_entry(struct reader *r, const struct ypair *pair, const struct key_rule *rules,
+                      void *out, const char *what)
+{
+    const char *key = pair->key->text;
+    int rc = 0;
+    path_push(r, key);
+    if (!ynode_is_null(pair->value)) {
+        rc = read_map(r, pair->value, rules, out, pool_printf(r->pool, "%s `%s`", what, key));
+    }
+    path_pop(r);
+    return rc;
+}
+
 int read_networks_section(struct reader *r, const struct key_rule *rule, void *field,
                           const struct ynode *v)
 {
@@ -187,24 +207,18 @@ int read_networks_section(struct reader *r, const struct key_rule *rule, void *f
     int rc = 0;
     for (size_t i = 0; i < v->count; i++) {
         const struct ypair *pair = &v->pairs[i];
-        const char *key = pair->key->text;
-        if (strncmp(key, "x-", 2) == 0) {
+        if (is_extension(pair)) {
             continue;
         }
-        if (!valid_name(key)) {
-            rc = diag_error(&r->diags, pair->key->at, NULL, "`%s` is no name for a network", key);
+        if (!valid_name(pair->key->text)) {
+            rc = bad_name(r, pair, "network");
             continue;
         }
         struct compose_network n = {0};
-        n.key = pool_strdup(r->pool, key);
+        n.key = pool_strdup(r->pool, pair->key->text);
         n.line = pair->key->at.line;
         n.col = pair->key->at.col;
-        path_push(r, key);
-        if (!ynode_is_null(pair->value)) {
-            const char *what = pool_printf(r->pool, "network `%s`", key);
-            rc |= read_map(r, pair->value, network_rules, &n, what);
-        }
-        path_pop(r);
+        rc |= read_entry(r, pair, network_rules, &n, "network");
         *POOL_PUSH(r->pool, p->networks, p->network_count, p->network_cap) = n;
     }
     return rc ? -1 : 0;
@@ -261,22 +275,16 @@ int read_volumes_section(struct reader *r, const struct key_rule *rule, void *fi
     int rc = 0;
     for (size_t i = 0; i < v->count; i++) {
         const struct ypair *pair = &v->pairs[i];
-        const char *key = pair->key->text;
-        if (strncmp(key, "x-", 2) == 0) {
+        if (is_extension(pair)) {
             continue;
         }
-        if (!valid_name(key)) {
-            rc = diag_error(&r->diags, pair->key->at, NULL, "`%s` is no name for a volume", key);
+        if (!valid_name(pair->key->text)) {
+            rc = bad_name(r, pair, "volume");
             continue;
         }
         struct compose_volume vol = {0};
-        vol.key = pool_strdup(r->pool, key);
-        path_push(r, key);
-        if (!ynode_is_null(pair->value)) {
-            const char *what = pool_printf(r->pool, "volume `%s`", key);
-            rc |= read_map(r, pair->value, volume_rules, &vol, what);
-        }
-        path_pop(r);
+        vol.key = pool_strdup(r->pool, pair->key->text);
+        rc |= read_entry(r, pair, volume_rules, &vol, "volume");
         *POOL_PUSH(r->pool, p->volumes, p->volume_count, p->volume_cap) = vol;
     }
     return rc ? -1 : 0;

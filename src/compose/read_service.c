@@ -380,7 +380,7 @@ int read_services_section(struct reader *r, const struct key_rule *rule, void *f
     }
     int rc = 0;
     for (size_t i = 0; i < v->count; i++) {
-        if (strncmp(v->pairs[i].key->text, "x-", 2) != 0) {
+        if (!is_extension(&v->pairs[i])) {
             rc |= read_service(r, &v->pairs[i]);
         }
     }
