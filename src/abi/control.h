@@ -34,11 +34,9 @@ struct control {
     uint32_t ring_room;          /* futex: bumped by the runner when it has read */
     uint32_t notify;             /* futex: bumped by the engine when the runner should look */
     uint32_t over;               /* enum control_over */
-    uint32_t stop;               /* the runner asks the universe to end (END_STOPPED) */
+    uint32_t import_state;       /* futex: 0 idle, 1 asked, 2 answered */
     uint64_t calls;              /* heartbeat: system calls so far, updated now and then */
     uint64_t vtime_ns;
-    uint32_t import_state;       /* futex: 0 idle, 1 asked, 2 answered */
-    uint32_t reserved;
     char panic_text[2048];
     struct import_request import_request;
     struct import_response import_response;

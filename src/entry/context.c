@@ -88,11 +88,6 @@ static void fp_restore(struct task *t)
     fp_load(kstack_head(t)->fp);
 }
 
-static void resume_user(struct task *t)
-{
-    enter_start((struct guest_regs *)(kstack_top(t) - sizeof(struct guest_regs)));
-}
-
 void context_init(void)
 {
     uint32_t a, b, c, d, lo, hi;
@@ -119,7 +114,6 @@ void context_init(void)
     p->set_fs = set_fs;
     p->get_gs = get_gs;
     p->set_gs = set_gs;
-    p->resume_user = resume_user;
 }
 
 /* --- the baton ------------------------------------------------------------------------------------- */
@@ -262,7 +256,6 @@ static _Noreturn void run_fresh(struct task *t)
     engine.slot = t->mm->slot;
     engine_set_current(t);
     die_with_runner();
-    t->started = true;
     enter_start(task_regs(t));
 }
 

@@ -84,5 +84,4 @@ void pages_init(struct port *p)
     p->zero_out = zero_out;
     p->data_discard = data_discard;
     p->data_base = (unsigned char *)ENGINE_DATA;
-    p->packs_base = (unsigned char *)ENGINE_PACKS;
 }

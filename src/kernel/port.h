@@ -36,7 +36,6 @@ struct port {
     /* --- file data store: pages [first, first + n) read as zero again and use no memory --- */
     void (*data_discard)(uint64_t first_page, uint64_t pages);
     unsigned char *data_base; /* where the store is mapped */
-    unsigned char *packs_base; /* unused by tests: packs are at plan_file.map_addr */
 
     /* --- host processes and contexts --- */
     void (*switch_to)(struct machine *m, struct task *prev, struct task *next);
@@ -60,8 +59,6 @@ struct port {
     void (*set_fs)(uint64_t base);
     uint64_t (*get_gs)(void);
     void (*set_gs)(uint64_t base);
-    /* Starts the current task over from the registers on its kernel stack; abandons the C stack. */
-    void (*resume_user)(struct task *t);
 
     /* --- time page read by the vDSO; NULL in tests without one --- */
     struct time_page *time_page;

@@ -29,7 +29,6 @@ struct universe_result {
     char *engine_error;        /* owned; NULL when the universe ended by itself */
     bool stopped;
     uint64_t virtual_ns, wall_ns;
-    uint64_t peak_rss_bytes;   /* sum over processes of the largest seen, and shared memory */
 };
 
 void universe_result_fini(struct universe_result *r);

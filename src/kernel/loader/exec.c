@@ -13,7 +13,6 @@
 #include "kernel/sched/sched.h"
 #include "kernel/signal/signal.h"
 #include "kernel/strace/errno_names.h"
-#include "kernel/sync/futex.h"
 #include "kernel/syscalls/handlers.h"
 #include "kernel/task/lifecycle.h"
 #include "kernel/task/regs.h"
@@ -374,7 +373,6 @@ void exec_start(struct task *t)
     set_comm(t, p->filename);
     set_exe(t, p);
     t->rseq = t->robust_list = t->clear_child_tid = 0;
-    t->sig.altstack_sp = t->sig.altstack_size = 0;
     int err = elf_load(t, p);
     exec_plan_free(t->m, p);
     if (err) {
@@ -401,17 +399,6 @@ static void take_leadership(struct task *t)
     task_free(old);
 }
 
-static void leave_old_memory(struct task *t)
-{
-    futex_exit_robust(t);
-    if (t->clear_child_tid && t->mm->refs > 1) {
-        if (user_write_u32(t, gaddr_of(t->clear_child_tid), 0) == 0) {
-            futex_wake_addr(t, t->clear_child_tid, 1);
-        }
-    }
-    t->clear_child_tid = 0;
-}
-
 /* A vfork child leaves the address space it shares; the zygote makes it one of its own. */
 static _Noreturn void move_to_fresh_mm(struct task *t, struct mm *fresh)
 {
@@ -420,7 +407,6 @@ static _Noreturn void move_to_fresh_mm(struct task *t, struct mm *fresh)
     kstack_free(old, t->kstack);
     t->mm = fresh;
     t->kstack = kstack_alloc(fresh);
-    t->started = false;
     t->start = START_EXEC;
     mm_put(m, old);
     task_release_vfork_parent(t);
@@ -440,7 +426,7 @@ static struct sysret begin(struct task *t, struct exec_plan *p)
             return sys_done(-EAGAIN);
         }
     }
-    leave_old_memory(t);
+    task_leave_memory(t);
     t->exec = p;
     t->call.held = NULL;
     if (fresh) {

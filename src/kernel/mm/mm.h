@@ -33,7 +33,6 @@ struct vma {
 enum mm_host {
     MM_HOST_NONE,  /* no host process yet: the zygote makes one at the first switch to it */
     MM_HOST_ALIVE,
-    MM_HOST_EXITED,
 };
 
 struct mm {

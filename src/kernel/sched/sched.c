@@ -20,16 +20,10 @@ void sched_enqueue(struct task *t)
     list_add_tail(t->node->paused ? &t->node->held : &t->m->sched.runnable, &t->run_link);
 }
 
-void sched_dequeue(struct task *t)
-{
-    list_del(&t->run_link);
-}
-
 void task_wake(struct task *t)
 {
     if (t->state == TASK_BLOCKED) {
         task_cancel_waits(t);
-        t->woken = true;
         sched_enqueue(t);
     }
 }

@@ -12,8 +12,6 @@ struct task;
 void sched_init(struct machine *m);
 /* Appends a task that just became runnable (or holds it back while its node is paused). */
 void sched_enqueue(struct task *t);
-/* Takes a task out of the queue it is in, if any. */
-void sched_dequeue(struct task *t);
 
 /* The current task gives way: it must be blocked, stopped or enqueued. Returns when it runs again.
  * Runs due timers and moves the clock when nothing is runnable. */

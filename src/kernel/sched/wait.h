@@ -17,7 +17,7 @@ struct waiter {
     struct list_head link;
     struct waitq *q; /* NULL while not queued */
     uint32_t mask;   /* ABI_POLL* bits it cares about; 0 = any */
-    bool exclusive;  /* at most one exclusive waiter is woken per waitq_wake_one */
+    bool exclusive;  /* at most one exclusive waiter is woken per waitq_wake */
     /* Called with the bits that became ready. Returns true if it took the event (counts as the one
      * exclusive wake-up). Must not free the waitq. */
     bool (*wake)(struct machine *m, struct waiter *w, uint32_t mask);

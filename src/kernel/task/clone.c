@@ -123,7 +123,6 @@ static int start_child(struct task *t, struct task *child, const struct clone_re
     child->fork_tls = (r->flags & CLONE_SETTLS) != 0;
     child->fs_base = child->fork_tls ? r->tls : m->port->get_fs();
     child->gs_base = m->port->get_gs();
-    child->started = true;
     if (r->flags & CLONE_VM) {
         child->mm = t->mm;
         t->mm->refs++;

@@ -17,19 +17,25 @@
 #include "kernel/vfs/special/tty.h"
 #include "kernel/vfs/vfs.h"
 
+/* The thread ends when it is next scheduled. */
+static void end_thread(struct task *t, int status)
+{
+    t->exiting = true;
+    t->exit_code = status;
+    if (t->state == TASK_STOPPED) {
+        sched_enqueue(t);
+    } else {
+        task_wake(t);
+    }
+}
+
 void process_kill_others(struct task *t, int status)
 {
     struct task *other;
     list_for_each_entry(other, &t->process->threads, thread_link)
     {
         if (other != t && other->state != TASK_DEAD) {
-            other->exiting = true;
-            other->exit_code = status;
-            if (other->state == TASK_STOPPED) {
-                sched_enqueue(other);
-            } else {
-                task_wake(other);
-            }
+            end_thread(other, status);
         }
     }
 }
@@ -45,8 +51,7 @@ _Noreturn void task_exit_group(struct task *t, int status)
     task_exit(t, p->exit_status);
 }
 
-/* mm_release of Linux: the parts that touch guest memory. */
-static void leave_address_space(struct task *t)
+void task_leave_memory(struct task *t)
 {
     futex_exit_robust(t);
     if (t->clear_child_tid && t->mm->refs > 1) {
@@ -173,7 +178,7 @@ _Noreturn void task_exit(struct task *t, int status)
     task_cancel_waits(t);
     kfree(m, t->call.held);
     t->call.held = NULL;
-    leave_address_space(t);
+    task_leave_memory(t);
     task_release_vfork_parent(t);
     release_files(t);
     bool last = p->thread_count == 1;
@@ -200,7 +205,6 @@ _Noreturn void task_exit(struct task *t, int status)
     }
     m->sched.current = NULL;
     if (mm_ends) {
-        mm->host = MM_HOST_EXITED;
         mm_put(m, mm);
         m->port->exit_mm(m, sched_take(m));
         __builtin_unreachable();
@@ -226,13 +230,7 @@ void node_kill_all(struct node *n, bool by_injector)
         struct task *t;
         list_for_each_entry(t, &p->threads, thread_link)
         {
-            t->exiting = true;
-            t->exit_code = p->exit_status;
-            if (t->state == TASK_STOPPED) {
-                sched_enqueue(t);
-            } else {
-                task_wake(t);
-            }
+            end_thread(t, p->exit_status);
         }
     }
 }

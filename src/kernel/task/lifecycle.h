@@ -27,6 +27,10 @@ struct process *process_create(struct node *n, struct process *parent);
 /* A zombie is gone for good: waited for, or nobody will. */
 void process_reap(struct process *p);
 
+/* The thread ends or execs: the parts of Linux's mm_release that touch guest memory (robust mutexes,
+ * the word that joiners wait for). The old address space is still the running one. */
+void task_leave_memory(struct task *t);
+
 /* The child has its own address space now or is gone: its vfork parent goes on. */
 void task_release_vfork_parent(struct task *t);
 

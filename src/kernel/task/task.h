@@ -62,7 +62,6 @@ struct credentials {
 struct task_waiter {
     struct waiter waiter;
     struct task *task;
-    bool heap; /* kalloc'ed, freed at wake-up */
 };
 
 struct task {
@@ -74,7 +73,6 @@ struct task {
     abi_pid tid;
     enum task_state state;
     enum task_start start;
-    bool started;     /* has a kernel context on its stack */
     uint32_t kstack;  /* slot in its mm's private area */
     struct list_head run_link;
     struct list_head thread_link; /* in process->threads */
@@ -85,7 +83,6 @@ struct task {
     struct task_waiter **heap_waiters;
     uint32_t heap_used, heap_cap;
     struct timer wait_timer;
-    bool woken;
 
     struct fd_table *fds;  /* shared with CLONE_FILES */
     struct fs_context *fs; /* shared with CLONE_FS */

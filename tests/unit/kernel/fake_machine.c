@@ -164,7 +164,6 @@ static void task_init(struct fake_machine *fm, struct process *p, struct task *t
     t->process = p;
     t->id = (uint64_t)pid;
     t->tid = pid;
-    t->started = true;
     list_init(&t->run_link);
     list_init(&t->sig.pending.queue);
     list_init(&t->sig.wait.waiters);

@@ -150,7 +150,6 @@ weak vtime task_call_deadline(struct task *t, uint64_t timeout_ns)
 
 weak void task_wake(struct task *t)
 {
-    t->woken = true;
 }
 
 weak bool task_signal_pending(const struct task *t)

@@ -55,7 +55,6 @@ void task_wake(struct task *t)
 {
     if (t->state == TASK_BLOCKED) {
         t->state = TASK_RUNNABLE;
-        t->woken = true;
         task_cancel_waits(t);
     }
 }
