@@ -10,7 +10,8 @@
 set -eu
 
 build="gcc libc6-dev make meson ninja-build pkg-config libarchive-dev libjansson-dev libzydis-dev
-    libzycore-dev libzstd-dev zlib1g-dev libyaml-dev libsqlite3-dev libssl-dev"
+    libzycore-dev libzstd-dev zlib1g-dev libyaml-dev libsqlite3-dev libssl-dev
+    libmicrohttpd-dev libcurl4-openssl-dev"
 tests="libcmocka-dev musl-tools g++ clang clang-format-14 clang-tidy shellcheck python3 python3-venv
     python3-pip git file"
 images="mmdebstrap uidmap ca-certificates"

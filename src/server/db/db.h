@@ -1,0 +1,46 @@
+/* server.db: connections, statements, transactions, schema.
+ *
+ * A thread borrows a connection for the length of one operation. Writers wait for each other (busy
+ * timeout 10 s). SQLite in WAL mode with synchronous=FULL: what a call committed survives kill -9
+ * and power loss. */
+#ifndef EVERETT_SERVER_DB_DB_H
+#define EVERETT_SERVER_DB_DB_H
+
+#include <sqlite3.h>
+
+#include "base/err.h"
+
+struct db_pool;
+struct db; /* one connection */
+
+/* Creates or migrates the database. NULL with `err`. */
+struct db_pool *db_pool_open(const char *path, struct err *err) must_check;
+void db_pool_close(struct db_pool *p);
+/* Blocks until a connection is free; never fails (a connection that cannot be opened is reported by
+ * the first statement). */
+struct db *db_get(struct db_pool *p);
+void db_put(struct db_pool *p, struct db *db); /* rolls back an open transaction */
+
+/* A prepared statement from the connection's cache, reset and unbound; NULL with `err`. `sql` must
+ * be a string literal: the cache is keyed by its address. Values are bound with the db_bind calls
+ * in order, from 1. */
+sqlite3_stmt *db_prepare(struct db *db, const char *sql, struct err *err) must_check;
+void db_text(sqlite3_stmt *st, int i, const char *text); /* copied; NULL: null */
+void db_blob(sqlite3_stmt *st, int i, const void *data, size_t len);
+void db_i64(sqlite3_stmt *st, int i, int64_t value);
+/* 1 a row, 0 done, -1 error. Resets the statement at the end. */
+int db_step(struct db *db, sqlite3_stmt *st, struct err *err) must_check;
+/* Runs to the end, ignoring rows. */
+int db_run(struct db *db, sqlite3_stmt *st, struct err *err) must_check;
+const char *db_column(sqlite3_stmt *st, int i); /* NULL for null; until the next step */
+char *db_column_dup(sqlite3_stmt *st, int i);
+int64_t db_column_i64(sqlite3_stmt *st, int i);
+int64_t db_changes(struct db *db); /* rows of the last statement */
+int64_t db_last_id(struct db *db);
+
+/* BEGIN IMMEDIATE ... COMMIT. */
+int db_begin(struct db *db, struct err *err) must_check;
+int db_commit(struct db *db, struct err *err) must_check;
+void db_rollback(struct db *db);
+
+#endif
