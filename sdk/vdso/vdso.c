@@ -1,6 +1,6 @@
 /* The guest's vDSO (vdso(7)): clocks read from the engine's time page without entering the kernel.
- * Each read costs modelled time, and after reads_max of them in a row the real call is made, so that
- * a loop that only looks at the clock lets others run. */
+ * Each read costs modelled time, and after reads_max of them in a row the real call is made, so
+ * that a loop that only looks at the clock lets others run. */
 #include <asm/unistd.h>
 #include <linux/time_types.h>
 
@@ -98,8 +98,12 @@ EXPORT int __vdso_getcpu(unsigned *cpu, unsigned *node, void *unused)
     return 0;
 }
 
-int clock_gettime(int, struct __kernel_timespec *) __attribute__((weak, alias("__vdso_clock_gettime"), visibility("default")));
-int gettimeofday(struct timeval_ *, void *) __attribute__((weak, alias("__vdso_gettimeofday"), visibility("default")));
+int clock_gettime(int, struct __kernel_timespec *)
+    __attribute__((weak, alias("__vdso_clock_gettime"), visibility("default")));
+int gettimeofday(struct timeval_ *, void *)
+    __attribute__((weak, alias("__vdso_gettimeofday"), visibility("default")));
 int64_t time(int64_t *) __attribute__((weak, alias("__vdso_time"), visibility("default")));
-int clock_getres(int, struct __kernel_timespec *) __attribute__((weak, alias("__vdso_clock_getres"), visibility("default")));
-int getcpu(unsigned *, unsigned *, void *) __attribute__((weak, alias("__vdso_getcpu"), visibility("default")));
+int clock_getres(int, struct __kernel_timespec *)
+    __attribute__((weak, alias("__vdso_clock_getres"), visibility("default")));
+int getcpu(unsigned *, unsigned *, void *)
+    __attribute__((weak, alias("__vdso_getcpu"), visibility("default")));

@@ -25,7 +25,7 @@ enum control_over {
 
 struct control {
     uint64_t magic;
-    uint64_t bytes;              /* of the whole area */
+    uint64_t bytes; /* of the whole area */
     int32_t arena_fd, data_fd;
     uint64_t plan_off, plan_len; /* within the area */
     uint64_t ring_off, ring_len; /* ring_len: a power of two */

@@ -10,18 +10,18 @@
 #include <stdint.h>
 
 enum event_type {
-    EVENT_OUTPUT = 1,     /* one line (without its newline) of a container or a test command */
-    EVENT_SDK = 2,        /* one JSON document from the SDK or a line of *.jsonl */
-    EVENT_COMPOSER = 3,   /* JSON object in the composer's vocabulary */
-    EVENT_FAULT = 4,      /* JSON object: {"fault":{...}} or {"info":{...}} */
-    EVENT_CONTAINER = 5,  /* JSON object: life cycle of a container */
-    EVENT_PROCESS = 6,    /* struct event_process */
-    EVENT_UNKNOWN = 7,    /* struct event_unknown: something Everett does not cover */
-    EVENT_STRACE = 8,     /* one line of --strace (not part of the digest) */
-    EVENT_DECISION = 9,   /* struct event_decision */
+    EVENT_OUTPUT = 1,      /* one line (without its newline) of a container or a test command */
+    EVENT_SDK = 2,         /* one JSON document from the SDK or a line of *.jsonl */
+    EVENT_COMPOSER = 3,    /* JSON object in the composer's vocabulary */
+    EVENT_FAULT = 4,       /* JSON object: {"fault":{...}} or {"info":{...}} */
+    EVENT_CONTAINER = 5,   /* JSON object: life cycle of a container */
+    EVENT_PROCESS = 6,     /* struct event_process */
+    EVENT_UNKNOWN = 7,     /* struct event_unknown: something Everett does not cover */
+    EVENT_STRACE = 8,      /* one line of --strace (not part of the digest) */
+    EVENT_DECISION = 9,    /* struct event_decision */
     EVENT_DIAGNOSTIC = 10, /* text from the engine about itself */
-    EVENT_END = 11,       /* struct event_end: the universe is over; the last record */
-    EVENT_TTY = 12,       /* raw bytes for `exec`: struct event_output with no line splitting */
+    EVENT_END = 11,        /* struct event_end: the universe is over; the last record */
+    EVENT_TTY = 12,        /* raw bytes for `exec`: struct event_output with no line splitting */
 };
 
 struct event {
@@ -39,8 +39,8 @@ struct event {
 
 /* EVENT_OUTPUT, EVENT_TTY, EVENT_SDK: this head, then the bytes. */
 struct event_output {
-    uint8_t stream;      /* 1 stdout, 2 stderr; EVENT_SDK: 0 library call, 1 jsonl file */
-    uint8_t partial;     /* 1: the line was cut (too long, or the process ended) */
+    uint8_t stream;  /* 1 stdout, 2 stderr; EVENT_SDK: 0 library call, 1 jsonl file */
+    uint8_t partial; /* 1: the line was cut (too long, or the process ended) */
     uint16_t reserved;
     uint32_t command_id; /* 1-based id of the test command started by the composer; 0: container */
 };
@@ -79,14 +79,14 @@ struct event_decision {
 };
 
 enum event_end_reason {
-    END_TIME_LIMIT = 1,  /* virtual duration reached */
-    END_ALL_EXITED = 2,  /* nothing is left that could run */
-    END_COMPOSER = 3,    /* a terminal command finished */
+    END_TIME_LIMIT = 1,   /* virtual duration reached */
+    END_ALL_EXITED = 2,   /* nothing is left that could run */
+    END_COMPOSER = 3,     /* a terminal command finished */
     END_SETUP_FAILED = 4, /* text says which container and why */
     END_SETUP_TIMEOUT = 5,
     END_ENGINE_ERROR = 6, /* Everett's own fault; text says what */
-    END_STOPPED = 7,     /* the runner asked */
-    END_DEADLOCK = 8,    /* every process waits for something that cannot come (exec only) */
+    END_STOPPED = 7,      /* the runner asked */
+    END_DEADLOCK = 8,     /* every process waits for something that cannot come (exec only) */
 };
 
 struct event_end {

@@ -61,8 +61,8 @@ struct import_attr {
     uint32_t reserved;
 };
 
-/* The next one starts `record_len` bytes on, a multiple of 8. With the attributes in the listing, the
- * kernel needs no LOOKUP in a directory it has listed, not even to know that a name is absent. */
+/* The next one starts `record_len` bytes on, a multiple of 8. With the attributes in the listing,
+ * the kernel needs no LOOKUP in a directory it has listed, not even to know a name is absent. */
 struct import_dirent {
     struct import_attr attr;
     uint16_t record_len;

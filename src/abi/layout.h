@@ -21,10 +21,10 @@
 
 /* Pools of trampolines for patched call sites: one within 2 GiB of each place code usually is. They
  * belong to the engine and are no part of the guest's mappings. */
-#define TRAMPOLINE_SIZE     0x100000ul
-#define TRAMPOLINE_LOW      0x00006ff00000ul
-#define TRAMPOLINE_PIE      0x555550000000ul
-#define TRAMPOLINE_HIGH     0x7ffff8000000ul
+#define TRAMPOLINE_SIZE 0x100000ul
+#define TRAMPOLINE_LOW  0x00006ff00000ul
+#define TRAMPOLINE_PIE  0x555550000000ul
+#define TRAMPOLINE_HIGH 0x7ffff8000000ul
 
 #define ENGINE_TEXT    0x600000000000ul /* the engine's ELF segments */
 #define ENGINE_PRIVATE 0x608000000000ul /* kernel stacks and FP areas; private to the process */

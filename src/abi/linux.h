@@ -28,10 +28,11 @@ struct abi_iovec {
 };
 
 /* Results a handler may return that a guest never sees (Linux include/linux/errno.h). */
-#define ERESTARTSYS           512 /* restart if SA_RESTART or no handler ran, else EINTR */
-#define ERESTARTNOINTR        513 /* always restart */
-#define ERESTARTNOHAND        514 /* restart if no handler ran, else EINTR */
-#define ERESTART_RESTARTBLOCK 516 /* restart through restart_syscall if no handler ran, else EINTR */
+#define ERESTARTSYS    512 /* restart if SA_RESTART or no handler ran, else EINTR */
+#define ERESTARTNOINTR 513 /* always restart */
+#define ERESTARTNOHAND 514 /* restart if no handler ran, else EINTR */
+#define ERESTART_RESTARTBLOCK                                                                      \
+    516 /* restart through restart_syscall if no handler ran, else EINTR */
 
 /* File types, as in <linux/stat.h> but usable beside libc's <sys/stat.h> in tests. */
 #define ABI_S_IFMT   0170000u

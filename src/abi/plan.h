@@ -22,15 +22,15 @@ struct plan_file {
     int32_t fd;
     uint32_t is_data;  /* 0: index, 1: data */
     uint64_t map_addr; /* within ENGINE_PACKS, page-aligned */
-    uint64_t length;   /* index: exact bytes; data: whole pages; import data, which grows: reserved */
+    uint64_t length; /* index: exact bytes; data: whole pages; import data, which grows: reserved */
 };
 
 /* An image is an index file and the data files it names, in the order of its data table. */
 struct plan_image {
     plan_str name;
-    uint32_t index_file;     /* in `files`; PLAN_NONE: the host root, served by import */
+    uint32_t index_file;         /* in `files`; PLAN_NONE: the host root, served by import */
     struct plan_list data_files; /* uint32_t: positions in `files` */
-    uint8_t id[32];          /* image id */
+    uint8_t id[32];              /* image id */
 };
 
 enum plan_mount_kind {
@@ -111,7 +111,7 @@ struct plan_host_entry {
 };
 
 struct plan_node {
-    plan_str name;      /* container name */
+    plan_str name; /* container name */
     plan_str hostname;
     plan_str service;
     uint32_t image;
@@ -120,9 +120,9 @@ struct plan_node {
     plan_str cwd;
     uint32_t uid, gid;
     struct plan_list groups; /* uint32_t */
-    uint32_t init;      /* 1: a reaper is PID 1 */
+    uint32_t init;           /* 1: a reaper is PID 1 */
     uint32_t read_only_root;
-    uint32_t restart;   /* enum plan_restart */
+    uint32_t restart;     /* enum plan_restart */
     uint32_t restart_max; /* on-failure: 0 = no limit */
     uint32_t stop_signal;
     uint64_t stop_grace_ns;
@@ -152,7 +152,7 @@ struct plan_link {
     uint32_t reserved;
 };
 
-/* Fault intensities; every duration uniform in [min, max]. Zero mean interval: that fault is off. */
+/* Fault intensities; every duration uniform in [min, max]. Zero mean interval: that fault is off */
 struct plan_fault {
     uint64_t mean_interval_ns;
     uint64_t min_duration_ns, max_duration_ns;
@@ -169,27 +169,27 @@ struct plan {
     uint64_t length;
     uint64_t seed;
     uint64_t input_hash;
-    int64_t realtime_start_ns;  /* CLOCK_REALTIME at virtual time 0 */
-    uint64_t duration_ns;       /* virtual time after which the universe ends */
-    uint64_t setup_limit_ns;    /* virtual time by which setup_complete must have come */
-    uint64_t call_cost_ns;      /* of one system call */
-    uint64_t clock_cost_ns;     /* of one clock read through the vDSO */
-    uint64_t memory_bytes;      /* what /proc/meminfo and sysinfo say */
-    uint32_t cpus;              /* what sched_getaffinity and /proc say */
-    uint32_t is_exec;           /* 1: one node, the universe ends with its PID 1 */
+    int64_t realtime_start_ns; /* CLOCK_REALTIME at virtual time 0 */
+    uint64_t duration_ns;      /* virtual time after which the universe ends */
+    uint64_t setup_limit_ns;   /* virtual time by which setup_complete must have come */
+    uint64_t call_cost_ns;     /* of one system call */
+    uint64_t clock_cost_ns;    /* of one clock read through the vDSO */
+    uint64_t memory_bytes;     /* what /proc/meminfo and sysinfo say */
+    uint32_t cpus;             /* what sched_getaffinity and /proc say */
+    uint32_t is_exec;          /* 1: one node, the universe ends with its PID 1 */
     uint32_t strace;
-    uint32_t no_patch;          /* keep every call on the trap path (tests) */
-    uint32_t compose_test;      /* 1: the composer runs test commands */
+    uint32_t no_patch;           /* keep every call on the trap path (tests) */
+    uint32_t compose_test;       /* 1: the composer runs test commands */
     uint32_t preempt_mean_calls; /* mean calls between extra preemptions; 0: none */
-    plan_str template_only;     /* run only this template; 0: any */
+    plan_str template_only;      /* run only this template; 0: any */
     plan_str exec_cwd;
-    struct plan_link link;      /* between different nodes */
+    struct plan_link link; /* between different nodes */
     struct plan_faults faults;
-    struct plan_list files;     /* struct plan_file */
-    struct plan_list images;    /* struct plan_image */
-    struct plan_list volumes;   /* struct plan_volume */
-    struct plan_list networks;  /* struct plan_network */
-    struct plan_list nodes;     /* struct plan_node */
+    struct plan_list files;    /* struct plan_file */
+    struct plan_list images;   /* struct plan_image */
+    struct plan_list volumes;  /* struct plan_volume */
+    struct plan_list networks; /* struct plan_network */
+    struct plan_list nodes;    /* struct plan_node */
 };
 
 /* Kernel side: the checked way to an element. */

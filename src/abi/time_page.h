@@ -9,12 +9,12 @@
 #include "abi/layout.h"
 
 struct time_page {
-    uint64_t base_ns;      /* CLOCK_MONOTONIC at the last return from the kernel */
-    int64_t realtime_ns;   /* to add for CLOCK_REALTIME */
-    uint64_t cost_ns;      /* of one read */
-    uint64_t reads;        /* since the last return from the kernel */
-    uint64_t reads_max;    /* then the vDSO makes a real call, so that others can run */
-    uint32_t cpu, node;    /* getcpu */
+    uint64_t base_ns;    /* CLOCK_MONOTONIC at the last return from the kernel */
+    int64_t realtime_ns; /* to add for CLOCK_REALTIME */
+    uint64_t cost_ns;    /* of one read */
+    uint64_t reads;      /* since the last return from the kernel */
+    uint64_t reads_max;  /* then the vDSO makes a real call, so that others can run */
+    uint32_t cpu, node;  /* getcpu */
 };
 
 #define TIME_PAGE_ADDR ENGINE_PRIVATE

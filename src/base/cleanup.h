@@ -33,9 +33,9 @@ static inline void cleanup_closedir_fn(DIR **d)
     }
 }
 
-#define cleanup_free __attribute__((cleanup(cleanup_free_fn)))
-#define cleanup_close __attribute__((cleanup(cleanup_close_fn)))
-#define cleanup_fclose __attribute__((cleanup(cleanup_fclose_fn)))
+#define cleanup_free     __attribute__((cleanup(cleanup_free_fn)))
+#define cleanup_close    __attribute__((cleanup(cleanup_close_fn)))
+#define cleanup_fclose   __attribute__((cleanup(cleanup_fclose_fn)))
 #define cleanup_closedir __attribute__((cleanup(cleanup_closedir_fn)))
 
 #endif

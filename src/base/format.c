@@ -41,7 +41,8 @@ static void put_text(struct out *o, const struct spec *s, const char *text, size
     }
 }
 
-static void put_number(struct out *o, const struct spec *s, uint64_t v, unsigned base, const char *sign)
+static void put_number(struct out *o, const struct spec *s, uint64_t v, unsigned base,
+                       const char *sign)
 {
     char digits[24];
     unsigned n = 0;
@@ -128,7 +129,10 @@ static void convert(struct out *o, char c, struct spec *s, va_list *ap)
 {
     if (c == 'd' || c == 'i') {
         int64_t v = signed_arg(s, ap);
-        put_number(o, s, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, 10, v < 0 ? "-" : s->plus ? "+" : "");
+        put_number(o, s, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, 10,
+                   v < 0     ? "-"
+                   : s->plus ? "+"
+                             : "");
     } else if (c == 'u') {
         put_number(o, s, unsigned_arg(s, ap), 10, "");
     } else if (c == 'x' || c == 'X') {

@@ -46,12 +46,12 @@ static inline void list_del(struct list_head *n)
     list_init(n);
 }
 
-#define list_entry(ptr, type, member) container_of(ptr, type, member)
+#define list_entry(ptr, type, member)        container_of(ptr, type, member)
 #define list_first_entry(head, type, member) list_entry((head)->next, type, member)
-#define list_last_entry(head, type, member) list_entry((head)->prev, type, member)
+#define list_last_entry(head, type, member)  list_entry((head)->prev, type, member)
 
 #define list_for_each_entry(pos, head, member)                                                     \
-    for ((pos) = list_entry((head)->next, __typeof__(*(pos)), member); &(pos)->member != (head);    \
+    for ((pos) = list_entry((head)->next, __typeof__(*(pos)), member); &(pos)->member != (head);   \
          (pos) = list_entry((pos)->member.next, __typeof__(*(pos)), member))
 
 /* `tmp` holds the next entry, so the loop body may delete `pos`. */

@@ -24,8 +24,8 @@ const char *str_find(const char *hay, size_t hay_len, const char *needle);
 /* Copies at most cap - 1 bytes and terminates; returns the length copied. */
 size_t str_copy(char *dst, size_t cap, const char *src);
 
-/* printf subset: %d %i %u %x %X %o %c %s %p %% with flags 0 - #, width, precision, and l, ll, z, h, hh.
- * Always terminates; returns the length the whole text has. */
+/* printf subset: %d %i %u %x %X %o %c %s %p %% with flags 0 - #, width, precision, and l, ll, z, h,
+ * hh. Always terminates; returns the length the whole text has. */
 size_t str_format(char *dst, size_t cap, const char *fmt, ...) printf_like(3, 4);
 size_t str_vformat(char *dst, size_t cap, const char *fmt, va_list ap);
 

@@ -1,4 +1,4 @@
-/* UTF-8 as Unicode 15, table 3-7 has it: no surrogates, nothing overlong, nothing above U+10FFFF. */
+/* UTF-8 as Unicode 15, table 3-7 has it: no surrogates, nothing overlong, nothing above U+10FFFF */
 #ifndef EVERETT_BASE_UTF8_H
 #define EVERETT_BASE_UTF8_H
 

@@ -29,7 +29,7 @@ struct cli_option {
     const char *name; /* without the dashes */
     enum cli_kind kind;
     void *out;
-    const char *arg;  /* placeholder in help; NULL for flags */
+    const char *arg; /* placeholder in help; NULL for flags */
     const char *help;
 };
 
@@ -44,7 +44,8 @@ extern const struct cli_verb cli_verbs[];
 extern const unsigned cli_verb_count;
 
 /* Parses argv[1..] up to "--" or the first non-option when `stop_early`. Returns the index of the
- * first operand; on --help prints and returns 0 with *done = true; on an error prints and returns -1.
+ * first operand; on --help prints and returns 0 with *done = true; on an error prints and returns
+ * -1.
  */
 int cli_parse(const struct cli_verb *v, const struct cli_option *opts, unsigned n, int argc,
               char **argv, bool stop_early, bool *done);

@@ -47,7 +47,7 @@ static void write_all(int fd, const void *data, size_t len)
     while (len > 0) {
         ssize_t n = write(fd, p, len);
         if (n < 0 && errno != EINTR) {
-            return; /* the reader is gone: the program goes on, as with a closed pipe to docker run */
+            return; /* the reader is gone: the program goes on, as with docker run */
         }
         p += n > 0 ? n : 0;
         len -= n > 0 ? (size_t)n : 0;
@@ -83,20 +83,21 @@ static void on_event(void *ctx, const struct event *e)
     }
 }
 
-static int write_summary(const char *path, const struct universe_result *r, const struct observed *o,
-                         struct err *err)
+static int write_summary(const char *path, const struct universe_result *r,
+                         const struct observed *o, struct err *err)
 {
     cleanup_fclose FILE *f = fopen(path, "we");
     if (!f) {
         return err_errno(err, errno, "%s", path);
     }
-    fprintf(f,
-            "{\"exit_code\":%u,\"signal\":%u,\"digest\":\"%016llx%016llx\",\"virtual_seconds\":%.9f,"
-            "\"wall_seconds\":%.6f,\"calls\":%llu,\"switches\":%llu,\"unknown_calls\":[%s]}\n",
-            r->end.exit_code, r->end.signal, (unsigned long long)r->end.digest[0],
-            (unsigned long long)r->end.digest[1], (double)r->virtual_ns / 1e9,
-            (double)r->wall_ns / 1e9, (unsigned long long)r->end.calls,
-            (unsigned long long)r->end.switches, o->unknown.data ? o->unknown.data : "");
+    fprintf(
+        f,
+        "{\"exit_code\":%u,\"signal\":%u,\"digest\":\"%016llx%016llx\",\"virtual_seconds\":%.9f,"
+        "\"wall_seconds\":%.6f,\"calls\":%llu,\"switches\":%llu,\"unknown_calls\":[%s]}\n",
+        r->end.exit_code, r->end.signal, (unsigned long long)r->end.digest[0],
+        (unsigned long long)r->end.digest[1], (double)r->virtual_ns / 1e9, (double)r->wall_ns / 1e9,
+        (unsigned long long)r->end.calls, (unsigned long long)r->end.switches,
+        o->unknown.data ? o->unknown.data : "");
     return 0;
 }
 
@@ -109,7 +110,8 @@ static char *host_command(const char *name)
         return NULL;
     }
     cleanup_free char *copy = mem_strdup(path);
-    for (char *save = NULL, *dir = strtok_r(copy, ":", &save); dir; dir = strtok_r(NULL, ":", &save)) {
+    for (char *save = NULL, *dir = strtok_r(copy, ":", &save); dir;
+         dir = strtok_r(NULL, ":", &save)) {
         struct buf full = {0};
         struct stat st;
         buf_printf(&full, "%s/%s", dir, name);
@@ -165,8 +167,12 @@ static int run(const struct exec_options *o, char **command, struct err *err)
     struct image *img = NULL;
     struct hostimport *import = NULL;
     char cwd[PATH_MAX];
-    struct exec_request req = {.argv = command, .env = o->env.items, .cwd = o->cwd, .seed = o->seed,
-                               .duration_ns = o->duration_ns, .strace = o->strace,
+    struct exec_request req = {.argv = command,
+                               .env = o->env.items,
+                               .cwd = o->cwd,
+                               .seed = o->seed,
+                               .duration_ns = o->duration_ns,
+                               .strace = o->strace,
                                .no_patch = o->no_patch,
                                .preempt_mean_calls = (uint32_t)o->preempt};
     if (o->image) {
@@ -180,11 +186,16 @@ static int run(const struct exec_options *o, char **command, struct err *err)
     struct plan_builder plan;
     plan_builder_init(&plan);
     int status = CLI_SETUP;
-    cleanup_free char *engine = o->engine ? mem_strdup(o->engine) : cli_companion("everett-engine", err);
+    cleanup_free char *engine =
+        o->engine ? mem_strdup(o->engine) : cli_companion("everett-engine", err);
     struct observed seen = {0};
     if ((img || import) && engine && exec_plan_build(&plan, &req, err) == 0) {
-        struct universe_options u = {.engine_path = engine, .core = (int)o->core, .import = import,
-                                     .on_event = on_event, .ctx = &seen, .stop = &stop_requested};
+        struct universe_options u = {.engine_path = engine,
+                                     .core = (int)o->core,
+                                     .import = import,
+                                     .on_event = on_event,
+                                     .ctx = &seen,
+                                     .stop = &stop_requested};
         struct universe_result r;
         status = universe_run(&plan, &u, &r, err) ? cli_fail(err) : finish(o, &r, &seen, err);
         universe_result_fini(&r);
@@ -205,7 +216,8 @@ int verb_exec(const struct cli_verb *v, int argc, char **argv)
 {
     struct exec_options o = {.seed = 1, .core = (uint64_t)-1};
     const struct cli_option options[] = {
-        {"image", CLI_STRING, &o.image, "REF", "root file system; without it the host's, read-only"},
+        {"image", CLI_STRING, &o.image, "REF",
+         "root file system; without it the host's, read-only"},
         {"seed", CLI_U64, &o.seed, "S", "seed of every random choice (1)"},
         {"env", CLI_LIST, &o.env, "K=V", "environment variable; may be repeated"},
         {"cwd", CLI_STRING, &o.cwd, "DIR", "working directory inside"},

@@ -48,9 +48,9 @@ static uint64_t unit_ns(const char *s, size_t *len)
     static const struct {
         const char *name;
         uint64_t ns;
-    } units[] = {{"ms", 1000000ull}, {"us", 1000ull}, {"ns", 1ull}, {"s", 1000000000ull},
-                 {"min", 60000000000ull}, {"m", 60000000000ull}, {"h", 3600000000000ull},
-                 {"d", 86400000000000ull}};
+    } units[] = {{"ms", 1000000ull},      {"us", 1000ull},         {"ns", 1ull},
+                 {"s", 1000000000ull},    {"min", 60000000000ull}, {"m", 60000000000ull},
+                 {"h", 3600000000000ull}, {"d", 86400000000000ull}};
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
         size_t n = strlen(units[i].name);
         if (strncmp(s, units[i].name, n) == 0) {

@@ -309,8 +309,8 @@ static void step_first(struct machine *m)
 static void step_drive(struct machine *m)
 {
     struct composer *c = m->composer;
-    bool singleton_over = c->mode == COMMAND_SINGLETON && c->has_driver_started &&
-                          running(c, COMMAND_SINGLETON) == 0;
+    bool singleton_over =
+        c->mode == COMMAND_SINGLETON && c->has_driver_started && running(c, COMMAND_SINGLETON) == 0;
     if (singleton_over && timer_armed(&c->budget)) {
         end_driving(m);
     } else if (wants_driver(c) && !timer_armed(&c->driver)) {

@@ -1,5 +1,6 @@
 /* The composer: finds the test commands in the containers, chooses one template and takes it
- * through its states (docs/composer.md). Without templates it does nothing and the universe just runs. */
+ * through its states (docs/composer.md). Without templates it does nothing and the universe just
+ * runs. */
 #ifndef EVERETT_DIRECTOR_COMPOSER_H
 #define EVERETT_DIRECTOR_COMPOSER_H
 

@@ -17,12 +17,9 @@
 #define PATH_SIZE (2 * LIMIT_NAME + 64)
 
 static const char *const prefixes[COMMAND_KINDS] = {
-    [COMMAND_FIRST] = "first_",
-    [COMMAND_PARALLEL] = "parallel_driver_",
-    [COMMAND_SERIAL] = "serial_driver_",
-    [COMMAND_SINGLETON] = "singleton_driver_",
-    [COMMAND_ANYTIME] = "anytime_",
-    [COMMAND_EVENTUALLY] = "eventually_",
+    [COMMAND_FIRST] = "first_",          [COMMAND_PARALLEL] = "parallel_driver_",
+    [COMMAND_SERIAL] = "serial_driver_", [COMMAND_SINGLETON] = "singleton_driver_",
+    [COMMAND_ANYTIME] = "anytime_",      [COMMAND_EVENTUALLY] = "eventually_",
     [COMMAND_FINALLY] = "finally_",
 };
 
@@ -38,8 +35,8 @@ static struct template *template_get(struct finder *f, const char *name)
     struct composer *c = f->c;
     uint32_t at = 0;
     while (at < c->template_count) {
-        int order = str_cmp(c->templates[at].name, str_len(c->templates[at].name), name,
-                            str_len(name));
+        int order =
+            str_cmp(c->templates[at].name, str_len(c->templates[at].name), name, str_len(name));
         if (order == 0) {
             return &c->templates[at];
         }
@@ -132,8 +129,8 @@ static void see_entry(void *ctx, const char *name, const struct attr *a)
     char path[PATH_SIZE];
     str_format(path, sizeof path, ROOT "/%s/%s", f->template, name);
     enum command_kind kind = kind_of(name);
-    const char *why = kind == COMMAND_KINDS ? "is not named like a test command"
-                                            : why_not(f, path, a);
+    const char *why =
+        kind == COMMAND_KINDS ? "is not named like a test command" : why_not(f, path, a);
     if (why) {
         report_message(f->m, f->node, "%s in container '%s' %s and is left out", path,
                        f->node->name, why);

@@ -30,7 +30,8 @@ struct command {
     uint32_t alive;  /* copies running now */
 };
 
-struct template {
+struct template
+{
     char *name;
     struct command *commands; /* by node, then name */
     uint32_t count, cap;
@@ -48,12 +49,12 @@ struct run {
 };
 
 enum composer_phase {
-    PHASE_NONE,   /* no template: nothing to do */
-    PHASE_FIRST,  /* the one first_ command; no faults */
-    PHASE_DRIVE,  /* drivers and anytime_ commands, with faults */
-    PHASE_DRAIN,  /* before finally_: what runs ends by itself, nothing new starts */
-    PHASE_CLEAR,  /* no faults; everything that runs has been killed, what was down comes back */
-    PHASE_LAST,   /* the one eventually_ or finally_ command; no faults */
+    PHASE_NONE,  /* no template: nothing to do */
+    PHASE_FIRST, /* the one first_ command; no faults */
+    PHASE_DRIVE, /* drivers and anytime_ commands, with faults */
+    PHASE_DRAIN, /* before finally_: what runs ends by itself, nothing new starts */
+    PHASE_CLEAR, /* no faults; everything that runs has been killed, what was down comes back */
+    PHASE_LAST,  /* the one eventually_ or finally_ command; no faults */
     PHASE_OVER,
 };
 
@@ -66,7 +67,7 @@ struct composer {
     enum command_kind last; /* EVENTUALLY, FINALLY */
     struct list_head runs;  /* struct run, by start */
     uint32_t run_count, next_id;
-    bool is_running_one;    /* PHASE_FIRST, PHASE_LAST: the command was started */
+    bool is_running_one; /* PHASE_FIRST, PHASE_LAST: the command was started */
     bool has_driver_started, has_unnatural_end;
 
     /* drawn once */

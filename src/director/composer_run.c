@@ -79,8 +79,7 @@ static void emit_finished(const struct composer *c, const struct run *run, bool 
     char runtime[32];
     struct report r;
     open_record(&r, c, run, "finished_task", "finished");
-    report_number(&r, "command_return_code",
-                  signo ? SIGNAL_EXIT_BASE + signo : status >> 8 & 0xff);
+    report_number(&r, "command_return_code", signo ? SIGNAL_EXIT_BASE + signo : status >> 8 & 0xff);
     str_format(runtime, sizeof runtime, "%lu.%04lu", (unsigned long)(ns / NSEC_PER_SEC),
                (unsigned long)(ns % NSEC_PER_SEC / 100000));
     json_cstr(&r.json, "command_runtime", runtime);
@@ -138,14 +137,12 @@ void composer_kill_all(struct machine *m)
     struct composer *c = m->composer;
     struct siginfo info = {.signo = SIGNAL_KILL, .code = SI_KERNEL_};
     struct run *run;
-    list_for_each_entry(run, &c->runs, link)
-    {
+    list_for_each_entry (run, &c->runs, link) {
         run->killed = true;
     }
     for (uint32_t i = 0; i < m->node_count; i++) {
         struct process *p;
-        list_for_each_entry(p, &m->nodes[i]->processes, node_link)
-        {
+        list_for_each_entry (p, &m->nodes[i]->processes, node_link) {
             if (p->command_id != 0 && !p->zombie) {
                 p->by_injector = true;
                 signal_send_process(p, &info);

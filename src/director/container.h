@@ -17,8 +17,8 @@ struct node;
 struct process;
 
 enum container_state {
-    CONTAINER_CREATED,    /* waits for what it depends on */
-    CONTAINER_STARTING,   /* starts when `timer` fires */
+    CONTAINER_CREATED,  /* waits for what it depends on */
+    CONTAINER_STARTING, /* starts when `timer` fires */
     CONTAINER_UP,
     CONTAINER_ENDING,     /* PID 1 has gone, other processes have not yet */
     CONTAINER_RESTARTING, /* its restart policy starts it when `timer` fires */

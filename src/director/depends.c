@@ -158,8 +158,8 @@ void containers_describe_waiting(const struct machine *m, char *text, size_t cap
         const struct container *c = m->nodes[i]->container;
         const char *why = waiting_for(c);
         if (why && len < cap) {
-            len += str_format(text + len, cap - len, "%s'%s' %s", len ? "; " : "", c->node->name,
-                              why);
+            len +=
+                str_format(text + len, cap - len, "%s'%s' %s", len ? "; " : "", c->node->name, why);
         }
     }
     if (len == 0) {

@@ -7,11 +7,11 @@
 #include "kernel/machine.h"
 #include "kernel/node.h"
 
-#define PPM            1000000u
-#define GROUPS_MAX     3u
-#define SLOW_MIN_NS    (20 * NSEC_PER_MSEC)
-#define SLOW_MAX_NS    (2000 * NSEC_PER_MSEC)
-#define SLOW_LOSS_PPM  (PPM / 5) /* at most */
+#define PPM           1000000u
+#define GROUPS_MAX    3u
+#define SLOW_MIN_NS   (20 * NSEC_PER_MSEC)
+#define SLOW_MAX_NS   (2000 * NSEC_PER_MSEC)
+#define SLOW_LOSS_PPM (PPM / 5) /* at most */
 
 static bool is_excluded(const struct machine *m, uint32_t node)
 {
@@ -51,8 +51,7 @@ static void set_link(struct machine *m, uint32_t from, uint32_t to)
 {
     struct link_policy sum = {0}, *told = &m->faults->links[from * m->node_count + to];
     const struct net_fault *f;
-    list_for_each_entry(f, &m->faults->net, link)
-    {
+    list_for_each_entry (f, &m->faults->net, link) {
         if (disrupts(f, from, to)) {
             add_policy(&sum, &f->policy);
         }

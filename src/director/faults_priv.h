@@ -39,7 +39,7 @@ struct net_fault {
     struct timer end;
     enum fault_kind kind;
     enum disruption disruption;
-    bool asymmetric;      /* partition: only towards higher groups; clog: one of the two below */
+    bool asymmetric; /* partition: only towards higher groups; clog: one of the two below */
     bool clogs_in, clogs_out;
     struct link_policy policy;
     uint8_t group[];
@@ -56,15 +56,15 @@ struct node_fault {
 };
 
 struct faults {
-    bool has_begun;   /* set-up is complete */
-    bool is_allowed;  /* by the composer */
-    bool is_on;       /* strikes come */
+    bool has_begun;  /* set-up is complete */
+    bool is_allowed; /* by the composer */
+    bool is_on;      /* strikes come */
     vtime quiet_until;
-    bool is_quiet;    /* ... and that has been said */
+    bool is_quiet; /* ... and that has been said */
     struct timer update;
     struct fault_schedule schedules[FAULT_KINDS];
-    uint32_t disruptions; /* bits 1 << enum disruption: those of this universe */
-    struct list_head net; /* struct net_fault, by start */
+    uint32_t disruptions;      /* bits 1 << enum disruption: those of this universe */
+    struct list_head net;      /* struct net_fault, by start */
     struct link_policy *links; /* [from * node_count + to]: what the network was told */
     struct node_fault *nodes;
 };

@@ -31,8 +31,7 @@ static const struct plan_health *rules_of(const struct container *c)
 
 static bool in_start_period(const struct container *c, vtime at)
 {
-    return c->health.status == HEALTH_STARTING &&
-           at - c->started_at < rules_of(c)->start_period_ns;
+    return c->health.status == HEALTH_STARTING && at - c->started_at < rules_of(c)->start_period_ns;
 }
 
 static void timer_due(struct machine *m, struct timer *t);

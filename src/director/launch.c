@@ -42,8 +42,7 @@ void launch_kill(struct process *p)
 {
     struct siginfo info = {.signo = SIGNAL_KILL, .code = SI_KERNEL_};
     struct process *other;
-    list_for_each_entry(other, &p->node->processes, node_link)
-    {
+    list_for_each_entry (other, &p->node->processes, node_link) {
         if (other->pgid == p->pgid) {
             other->by_injector = true;
         }

@@ -12,8 +12,8 @@
 #include "kernel/trace/trace.h"
 #include "kernel/vfs/vfs.h"
 
-#define MODULE_SHIFT     32
-#define LEASE_HITS_MAX   0xfffffu /* what one coverage lease can grant (20 bits) */
+#define MODULE_SHIFT       32
+#define LEASE_HITS_MAX     0xfffffu /* what one coverage lease can grant (20 bits) */
 #define STOP_FAULTS_MAX_MS (1000ull * 3600 * 24)
 
 /* A *.jsonl file being written: the piece behind its last newline. */
@@ -43,7 +43,8 @@ static struct sdk *sdk_of(struct machine *m)
 static void check_setup(struct machine *m, const char *json, size_t len)
 {
     struct json_span setup, status;
-    if (m->setup_complete || !json_member((struct json_span){json, len}, "antithesis_setup", &setup)) {
+    if (m->setup_complete ||
+        !json_member((struct json_span){json, len}, "antithesis_setup", &setup)) {
         return;
     }
     if (json_member(setup, "status", &status) && json_is_string(status, "complete")) {
@@ -61,7 +62,7 @@ static void record_json(struct node *n, uint32_t pid, uint32_t command_id, uint8
     check_setup(n->m, json, len);
 }
 
-/* --- guest calls -------------------------------------------------------------------------------------- */
+/* --- guest calls ------------------------------------------------------------------------------ */
 
 static struct sysret call_random(struct task *t, const struct sysargs *a)
 {
@@ -176,7 +177,7 @@ struct sysret guestcall(struct task *t, const struct sysargs *a)
     return sys_done(-ENOSYS);
 }
 
-/* --- jsonl files --------------------------------------------------------------------------------------- */
+/* --- jsonl files ------------------------------------------------------------------------------ */
 
 static struct sdk_file *file_of(struct node *n, uint64_t ino)
 {

@@ -14,8 +14,8 @@
 #include "kernel/task/lifecycle.h"
 #include "kernel/task/task.h"
 
-#define SIGKILL_ 9
-#define SIGCHLD_ 17
+#define SIGKILL_   9
+#define SIGCHLD_   17
 #define XSAVE_MASK 0xe7u /* x87, SSE, AVX, AVX-512: what a signal frame may show */
 
 static inline void xsaveopt(unsigned char *area)
@@ -116,7 +116,7 @@ void context_init(void)
     p->set_gs = set_gs;
 }
 
-/* --- the baton ------------------------------------------------------------------------------------- */
+/* --- the baton -------------------------------------------------------------------------------- */
 
 static void baton_give(uint32_t slot, struct task *t)
 {
@@ -149,7 +149,7 @@ static void hand_over(struct task *next)
     }
 }
 
-/* --- switching ------------------------------------------------------------------------------------- */
+/* --- switching -------------------------------------------------------------------------------- */
 
 static void switch_green(struct task *prev, struct task *next)
 {

@@ -40,7 +40,7 @@ void context_switch(uint64_t *save_rsp, uint64_t load_rsp);
 _Noreturn void enter_call(struct guest_regs *frame);  /* run a trapped call on the kernel stack */
 _Noreturn void enter_fault(struct guest_regs *frame); /* ... a fault */
 _Noreturn void enter_start(struct guest_regs *frame); /* ... a task's first instructions */
-void thread_start(void);          /* first return address of a new green thread */
+void thread_start(void); /* first return address of a new green thread */
 void host_sigreturn(void);
 size_t usercopy_bytes(void *dst, const void *src, size_t n);
 size_t userzero_bytes(void *dst, size_t n);

@@ -1,5 +1,5 @@
-/* The seccomp filter: a `syscall` instruction anywhere but in engine text traps; in engine text only
- * the calls that the engine makes pass. Inherited by every process of the universe. */
+/* The seccomp filter: a `syscall` instruction anywhere but in engine text traps; in engine text
+ * only the calls that the engine makes pass. Inherited by every process of the universe. */
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/prctl.h>
@@ -8,9 +8,9 @@
 #include "entry/engine.h"
 #include "entry/host.h"
 
-#define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define LOAD(field)  BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define RETURN(what) BPF_STMT(BPF_RET | BPF_K, (what))
-#define ALLOW(nr) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (nr), 0, 1), RETURN(SECCOMP_RET_ALLOW)
+#define ALLOW(nr)    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (nr), 0, 1), RETURN(SECCOMP_RET_ALLOW)
 
 #define ENGINE_TEXT_LIMIT 0x01000000u /* 16 MiB from ENGINE_TEXT */
 

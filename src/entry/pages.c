@@ -64,9 +64,9 @@ static size_t zero_out(uint64_t dst, size_t n)
 
 static void data_discard(uint64_t first_page, uint64_t pages)
 {
-    long r = host6(__NR_fallocate, engine.control->data_fd,
-                   FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (long)(first_page << PAGE_SHIFT),
-                   (long)(pages << PAGE_SHIFT), 0, 0);
+    long r =
+        host6(__NR_fallocate, engine.control->data_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+              (long)(first_page << PAGE_SHIFT), (long)(pages << PAGE_SHIFT), 0, 0);
     if (r) {
         engine_panic("the host refused to free file pages");
     }

@@ -1,8 +1,8 @@
 /* Patching of system call sites, decided by the disassembly stored with each file (abi/pack.h).
  *
  * A site is patched the first time it traps. SHORT: the two bytes of `syscall` become a jump to
- * padding near by, which jumps to a trampoline; the call returns right behind the site. FORWARD: five
- * or more bytes from the site on become a jump to a trampoline, which ends with copies of the
+ * padding near by, which jumps to a trampoline; the call returns right behind the site. FORWARD:
+ * five or more bytes from the site on become a jump to a trampoline, which ends with copies of the
  * displaced instructions. The kernel only ever sees the guest's own addresses: a frame's rip is the
  * one behind the site, and patch_forward sends it to the copies on the way back. */
 #include <linux/mman.h>
@@ -19,8 +19,8 @@
 #include "kernel/vfs/mapping.h"
 
 struct patched {
-    uint64_t site;  /* guest address of the 0f 05 */
-    uint64_t copy;  /* FORWARD: where the displaced instructions are; 0 for SHORT */
+    uint64_t site;   /* guest address of the 0f 05 */
+    uint64_t copy;   /* FORWARD: where the displaced instructions are; 0 for SHORT */
     uint32_t length; /* FORWARD: bytes replaced */
 };
 
@@ -61,8 +61,8 @@ static uint64_t trampoline_alloc(struct patch_table *t, uint64_t site)
         }
         if (t->used[i] == 0 &&
             (uint64_t)host_mmap(pools[i], TRAMPOLINE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC,
-                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) !=
-                pools[i]) {
+                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+                                0) != pools[i]) {
             return 0;
         }
         uint64_t at = pools[i] + t->used[i];
@@ -155,7 +155,8 @@ static bool patch_long(struct patch_table *t, const struct vma *v, uint64_t site
         usercopy_bytes(old, (const void *)(uintptr_t)site, p->length)) {
         return false;
     }
-    unsigned char *q = put_entry((unsigned char *)(uintptr_t)tramp, site + 2, entry_patched_forward);
+    unsigned char *q =
+        put_entry((unsigned char *)(uintptr_t)tramp, site + 2, entry_patched_forward);
     uint64_t copy = (uint64_t)(uintptr_t)q;
     memcpy(q, old + 2, p->length - 2u);
     q += p->length - 2u;

@@ -1,6 +1,6 @@
-/* Host signals: the trap path of system calls, page faults and other faults of guests, and faults of
- * the kernel itself. Handlers run on an alternate stack and leave it at once for the kernel stack of
- * the current task; after that patched and trapped calls are the same. */
+/* Host signals: the trap path of system calls, page faults and other faults of guests, and faults
+ * of the kernel itself. Handlers run on an alternate stack and leave it at once for the kernel
+ * stack of the current task; after that patched and trapped calls are the same. */
 #include "abi/signal_abi.h"
 #include "base/str.h"
 #include "entry/engine.h"
@@ -63,11 +63,27 @@ static bool in_engine(uint64_t rip)
 static struct guest_regs *save_frame(const struct host_context *c)
 {
     struct guest_regs *f = task_regs(engine.current);
-    *f = (struct guest_regs){
-        .orig_rax = ~0ull, .r15 = c->r15, .r14 = c->r14, .r13 = c->r13, .r12 = c->r12,
-        .rbp = c->rbp, .rbx = c->rbx, .r9 = c->r9, .r8 = c->r8, .r10 = c->r10, .rdx = c->rdx,
-        .rsi = c->rsi, .rdi = c->rdi, .rax = c->rax, .rcx = c->rcx, .r11 = c->r11, .rip = c->rip,
-        .cs = GUEST_CS, .rflags = c->rflags, .rsp = c->rsp, .ss = GUEST_SS};
+    *f = (struct guest_regs){.orig_rax = ~0ull,
+                             .r15 = c->r15,
+                             .r14 = c->r14,
+                             .r13 = c->r13,
+                             .r12 = c->r12,
+                             .rbp = c->rbp,
+                             .rbx = c->rbx,
+                             .r9 = c->r9,
+                             .r8 = c->r8,
+                             .r10 = c->r10,
+                             .rdx = c->rdx,
+                             .rsi = c->rsi,
+                             .rdi = c->rdi,
+                             .rax = c->rax,
+                             .rcx = c->rcx,
+                             .r11 = c->r11,
+                             .rip = c->rip,
+                             .cs = GUEST_CS,
+                             .rflags = c->rflags,
+                             .rsp = c->rsp,
+                             .ss = GUEST_SS};
     fp_load(c->fpstate); /* the host reset the FP registers for the handler */
     return f;
 }
@@ -93,9 +109,9 @@ static bool is_rdtsc(uint64_t rip, unsigned *len)
 {
     unsigned char b[3] = {0};
     size_t n = 3 - usercopy_bytes(b, (const void *)(uintptr_t)rip, 3);
-    *len = n >= 2 && b[0] == 0x0f && b[1] == 0x31 ? 2
+    *len = n >= 2 && b[0] == 0x0f && b[1] == 0x31                   ? 2
            : n == 3 && b[0] == 0x0f && b[1] == 0x01 && b[2] == 0xf9 ? 3
-                                                                      : 0;
+                                                                    : 0;
     return *len != 0;
 }
 
@@ -122,7 +138,8 @@ static _Noreturn void kernel_crashed(int signo, const struct host_context *c)
     str_format(text, sizeof text,
                "the kernel crashed: signal %d at %#lx, address %#lx, task %s[%d] call %ld", signo,
                (unsigned long)c->rip, (unsigned long)c->cr2,
-               engine.current ? engine.current->comm : "-", engine.current ? engine.current->tid : 0,
+               engine.current ? engine.current->comm : "-",
+               engine.current ? engine.current->tid : 0,
                engine.current ? (long)task_regs(engine.current)->orig_rax : -1);
     engine_panic(text);
 }
@@ -185,7 +202,7 @@ void trap_init(void)
     }
 }
 
-/* --- called from entry.S on the kernel stack of the current task ------------------------------------ */
+/* --- called from entry.S on the kernel stack of the current task ------------------------------ */
 
 void entry_call(void);
 void entry_fault(void);

@@ -27,7 +27,7 @@ struct pending {
 };
 
 /* One read transaction lasts from opening to closing but for the flushes: beginning one anew for
- * every file costs nine system calls. The write-ahead log keeps it from holding up other writers. */
+ * every file costs nine system calls. The write-ahead log keeps it from holding up other writers */
 struct import_cache {
     char *dir;
     int lock_fd; /* shared for as long as the cache is in use */
@@ -77,7 +77,8 @@ static int open_db(struct import_cache *c, struct err *err)
     }
     sqlite3_busy_timeout(c->db, BUSY_WAIT_MS);
     if (exec(c,
-             "PRAGMA journal_mode = WAL; CREATE TABLE IF NOT EXISTS files (dev INTEGER, ino INTEGER, size INTEGER, "
+             "PRAGMA journal_mode = WAL; CREATE TABLE IF NOT EXISTS files (dev INTEGER, ino "
+             "INTEGER, size INTEGER, "
              "mtime_s INTEGER, mtime_ns INTEGER, ctime_s INTEGER, ctime_ns INTEGER, scan INTEGER, "
              "page INTEGER NOT NULL, sha256 BLOB NOT NULL, patches BLOB NOT NULL, "
              "PRIMARY KEY (dev, ino, size, mtime_s, mtime_ns, ctime_s, ctime_ns, scan)) "

@@ -12,8 +12,8 @@ struct block {
     uint64_t size;
 };
 
-#define BLOCK_LIVE 0x4c495645u
-#define BLOCK_FREE 0x46524545u
+#define BLOCK_LIVE  0x4c495645u
+#define BLOCK_FREE  0x46524545u
 #define CLASS_FIRST 32u
 
 static uint64_t class_bytes(uint32_t class)
@@ -30,7 +30,7 @@ static uint32_t class_of(uint64_t bytes)
     uint32_t log = 63u - (uint32_t)__builtin_clzll(bytes - 1); /* floor(log2(bytes - 1)) */
     uint32_t class = (log - 5) * 2;
     while (class_bytes(class) < bytes) {
-        class++;
+        class ++;
     }
     return class;
 }

@@ -2,22 +2,22 @@
 #ifndef EVERETT_KERNEL_LIMITS_H
 #define EVERETT_KERNEL_LIMITS_H
 
-#define LIMIT_NODES           128    /* containers; the runner refuses more */
-#define LIMIT_MMS             2048   /* address spaces alive at once: EAGAIN */
-#define LIMIT_PID             32768  /* per node, as Linux's default pid_max: EAGAIN */
-#define LIMIT_FDS             1048576 /* fs.nr_open: EMFILE below it by RLIMIT_NOFILE */
-#define LIMIT_PATH            4096   /* PATH_MAX: ENAMETOOLONG */
-#define LIMIT_NAME            255    /* NAME_MAX: ENAMETOOLONG */
-#define LIMIT_SYMLINKS        40     /* ELOOP */
-#define LIMIT_IOV             1024   /* UIO_MAXIOV: EINVAL */
-#define LIMIT_IO_BYTES        0x7ffff000ul /* MAX_RW_COUNT */
-#define LIMIT_ARG_BYTES       (2ul << 20)  /* E2BIG */
-#define LIMIT_ARG_STRLEN      (128ul << 10) /* MAX_ARG_STRLEN: E2BIG */
-#define LIMIT_VMAS            65530  /* vm.max_map_count: ENOMEM */
-#define LIMIT_PIPE_BYTES      65536
-#define LIMIT_SIGQUEUE        1024   /* queued real-time signals a process: EAGAIN */
-#define LIMIT_OUTPUT_LINE     16384  /* longer lines are cut into pieces */
-#define LIMIT_SDK_JSON        (1ul << 20)
+#define LIMIT_NODES       128           /* containers; the runner refuses more */
+#define LIMIT_MMS         2048          /* address spaces alive at once: EAGAIN */
+#define LIMIT_PID         32768         /* per node, as Linux's default pid_max: EAGAIN */
+#define LIMIT_FDS         1048576       /* fs.nr_open: EMFILE below it by RLIMIT_NOFILE */
+#define LIMIT_PATH        4096          /* PATH_MAX: ENAMETOOLONG */
+#define LIMIT_NAME        255           /* NAME_MAX: ENAMETOOLONG */
+#define LIMIT_SYMLINKS    40            /* ELOOP */
+#define LIMIT_IOV         1024          /* UIO_MAXIOV: EINVAL */
+#define LIMIT_IO_BYTES    0x7ffff000ul  /* MAX_RW_COUNT */
+#define LIMIT_ARG_BYTES   (2ul << 20)   /* E2BIG */
+#define LIMIT_ARG_STRLEN  (128ul << 10) /* MAX_ARG_STRLEN: E2BIG */
+#define LIMIT_VMAS        65530         /* vm.max_map_count: ENOMEM */
+#define LIMIT_PIPE_BYTES  65536
+#define LIMIT_SIGQUEUE    1024  /* queued real-time signals a process: EAGAIN */
+#define LIMIT_OUTPUT_LINE 16384 /* longer lines are cut into pieces */
+#define LIMIT_SDK_JSON    (1ul << 20)
 
 /* Switching rule for threads that never block (docs/determinism.md). */
 #define SCHED_CLOCK_STREAK 50   /* clock reads in a row */

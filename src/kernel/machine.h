@@ -33,12 +33,12 @@ struct clock {
 struct sched {
     struct list_head runnable; /* struct task run_link, FIFO */
     struct task *current;
-    uint32_t clock_streak;     /* clock reads since the last other call */
-    uint32_t slice_calls;      /* calls since the last switch */
+    uint32_t clock_streak; /* clock reads since the last other call */
+    uint32_t slice_calls;  /* calls since the last switch */
     uint64_t switches, calls;
     uint64_t next_task_id;
-    uint64_t preempt_left;     /* calls until the next extra preemption; 0 = not drawn yet */
-    struct task *dead;         /* exited task whose memory is freed once its stack is left */
+    uint64_t preempt_left; /* calls until the next extra preemption; 0 = not drawn yet */
+    struct task *dead;     /* exited task whose memory is freed once its stack is left */
 };
 
 struct machine {
@@ -58,17 +58,17 @@ struct machine {
         void *seen_unknown;
         uint32_t seen_count, seen_cap;
     } trace;
-    struct vfs *vfs;           /* owned by kernel/vfs */
-    struct net *net;           /* owned by kernel/net */
-    struct director *director; /* owned by director; NULL for `exec` */
-    struct composer *composer; /* owned by director */
-    struct faults *faults;     /* owned by director */
-    struct sdk *sdk;           /* owned by director/sdk.c */
-    struct futexes *futexes;   /* owned by kernel/sync */
+    struct vfs *vfs;             /* owned by kernel/vfs */
+    struct net *net;             /* owned by kernel/net */
+    struct director *director;   /* owned by director; NULL for `exec` */
+    struct composer *composer;   /* owned by director */
+    struct faults *faults;       /* owned by director */
+    struct sdk *sdk;             /* owned by director/sdk.c */
+    struct futexes *futexes;     /* owned by kernel/sync */
     struct fp_layout *fp_layout; /* of this host's XSAVE area; owned by signal/frame_fp.c */
-    void *shm;                 /* SysV IPC, owned by kernel/ipc */
+    void *shm;                   /* SysV IPC, owned by kernel/ipc */
     uint64_t next_file_id;
-    uint64_t next_anon_ino; /* inode numbers of pipes, sockets, anonymous inodes */
+    uint64_t next_anon_ino;  /* inode numbers of pipes, sockets, anonymous inodes */
     vtime ends_at;           /* END_TIME_LIMIT then; 0: no limit (yet) */
     uint32_t setup_complete; /* 1 once the first antithesis_setup "complete" came */
     uint32_t ending;         /* enum event_end_reason once decided; the scheduler stops there */

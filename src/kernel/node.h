@@ -26,7 +26,7 @@ struct node {
     struct list_head processes; /* struct process node_link, by creation */
     struct task **pids;
     uint32_t pid_cap, last_pid;
-    struct process *init;  /* PID 1; NULL while the container is down */
+    struct process *init; /* PID 1; NULL while the container is down */
     uint32_t task_count;
     /* Called when the last process has gone, zombies included; NULL: nobody asks. Runs on the stack
      * of the exiting task: may only change state and arm timers. */
@@ -36,13 +36,13 @@ struct node {
     bool paused;
     struct list_head held; /* struct task run_link */
 
-    struct mount *root;       /* owned by kernel/vfs; NULL while down */
-    struct netns *net;        /* owned by kernel/net */
+    struct mount *root;          /* owned by kernel/vfs; NULL while down */
+    struct netns *net;           /* owned by kernel/net */
     struct container *container; /* owned by director */
     struct stream streams[STREAM_COUNT];
-    uint64_t entropy_procs;   /* processes so far: keys their entropy */
-    int64_t clock_offset_ns;  /* CLOCK_REALTIME of this node against the universe's */
-    vtime boot_time;          /* when its current life began */
+    uint64_t entropy_procs;  /* processes so far: keys their entropy */
+    int64_t clock_offset_ns; /* CLOCK_REALTIME of this node against the universe's */
+    vtime boot_time;         /* when its current life began */
 };
 
 /* Freezes or thaws every task of the node (fault `pause`). */

@@ -27,10 +27,10 @@ void description_fini(struct description *d)
 const char *event_class_name(enum event_class c)
 {
     static const char *const names[] = {
-        [CLASS_SILENT] = "",         [CLASS_OUT] = "out",     [CLASS_ERR] = "err",
-        [CLASS_ASSERT] = "ok",       [CLASS_VIOLATION] = "bad", [CLASS_SDK] = "sdk",
-        [CLASS_COMMAND] = "cmd",     [CLASS_FAULT] = "fault", [CLASS_CONTAINER] = "ctr",
-        [CLASS_CRASH] = "crash",     [CLASS_ENGINE] = "eng"};
+        [CLASS_SILENT] = "",     [CLASS_OUT] = "out",       [CLASS_ERR] = "err",
+        [CLASS_ASSERT] = "ok",   [CLASS_VIOLATION] = "bad", [CLASS_SDK] = "sdk",
+        [CLASS_COMMAND] = "cmd", [CLASS_FAULT] = "fault",   [CLASS_CONTAINER] = "ctr",
+        [CLASS_CRASH] = "crash", [CLASS_ENGINE] = "eng"};
     return names[c];
 }
 
@@ -243,8 +243,9 @@ static void assertion(const json_t *inner, struct description *d)
     d->class = holds ? CLASS_ASSERT : may_be_false ? CLASS_SDK : CLASS_VIOLATION;
     d->assert_id = mem_strdup(id && *id ? id : message ? message : "");
     clean(&d->text, message ? message : d->assert_id);
-    buf_puts(&d->text, reach ? " \xe2\x80\x94 reached" : holds ? " \xe2\x80\x94 true"
-                                                             : " \xe2\x80\x94 false");
+    buf_puts(&d->text, reach   ? " \xe2\x80\x94 reached"
+                       : holds ? " \xe2\x80\x94 true"
+                               : " \xe2\x80\x94 false");
     const json_t *details = json_object_get(inner, "details");
     if (json_object_size(details)) {
         buf_putc(&d->text, ' ');

@@ -25,9 +25,9 @@ enum event_class {
 
 struct description {
     enum event_class class;
-    struct buf text;   /* clean UTF-8, one or more lines */
-    char *assert_id;   /* identity of the property, for CLASS_ASSERT and CLASS_VIOLATION; or NULL */
-    json_t *doc;       /* the event's JSON, or NULL */
+    struct buf text; /* clean UTF-8, one or more lines */
+    char *assert_id; /* identity of the property, for CLASS_ASSERT and CLASS_VIOLATION; or NULL */
+    json_t *doc;     /* the event's JSON, or NULL */
 };
 
 #define DESCRIPTION_LINE_MAX 2000u /* bytes of a log line that are shown */

@@ -30,9 +30,9 @@ static bool same_text(const char *a, const char *b)
 static bool belongs(const struct report *r, const struct store_run *other)
 {
     bool source = r->run.source && *r->run.source;
-    bool same = source ? same_text(r->run.source, other->source) &&
-                             same_text(r->run.name, other->name)
-                       : !other->source && same_text(r->run.name, other->name);
+    bool same = source
+                    ? same_text(r->run.source, other->source) && same_text(r->run.name, other->name)
+                    : !other->source && same_text(r->run.name, other->name);
     return same && other->status == RUN_COMPLETED &&
            other->started_unix_ns < r->run.started_unix_ns;
 }
@@ -60,8 +60,8 @@ static int compare_earlier(const void *x, const void *y)
 {
     const struct earlier *a = x;
     const struct earlier *b = y;
-    int order = (a->started_unix_ns > b->started_unix_ns) -
-                (a->started_unix_ns < b->started_unix_ns);
+    int order =
+        (a->started_unix_ns > b->started_unix_ns) - (a->started_unix_ns < b->started_unix_ns);
     return order ? order : strcmp(a->path, b->path);
 }
 
@@ -87,9 +87,8 @@ static void find_earlier(struct report *r, struct earlier_runs *list)
 
 static double failing_share(const struct property *p)
 {
-    return property_failures(p) && p->universes
-               ? (double)p->universes_bad / (double)p->universes
-               : 0;
+    return property_failures(p) && p->universes ? (double)p->universes_bad / (double)p->universes
+                                                : 0;
 }
 
 /* What the earlier runs say of one property; `last` is of the most recent run. */

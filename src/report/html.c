@@ -30,8 +30,7 @@ void html_copy(struct buf *b, const char *text)
 
 void html_seconds(struct buf *b, uint64_t vtime_ns)
 {
-    buf_printf(b, "%" PRIu64 ".%03" PRIu64 " s", vtime_ns / 1000000000,
-               vtime_ns / 1000000 % 1000);
+    buf_printf(b, "%" PRIu64 ".%03" PRIu64 " s", vtime_ns / 1000000000, vtime_ns / 1000000 % 1000);
 }
 
 static const char *title_of(const struct report *r)
@@ -98,8 +97,8 @@ static void facts(struct buf *b, const struct report *r)
 
 static void status_banner(struct buf *b, const struct report *r)
 {
-    const char *word = r->run.status == RUN_RUNNING     ? "This run is still going on."
-                       : r->run.status == RUN_CANCELLED ? "This run was cancelled."
+    const char *word = r->run.status == RUN_RUNNING      ? "This run is still going on."
+                       : r->run.status == RUN_CANCELLED  ? "This run was cancelled."
                        : r->run.status == RUN_INCOMPLETE ? "This run is incomplete."
                                                          : NULL;
     if (word) {
@@ -180,8 +179,9 @@ static void finding_row(struct buf *b, struct report *r, const struct report_pro
 {
     cleanup_buf struct buf name = {0};
     report_property_name(&name, rp->p);
-    buf_printf(b, "<li class=\"%s\"><a href=\"#p%zu\"><span class=\"mark\" "
-                  "aria-hidden=\"true\">%s</span><span class=\"tag\">%s</span><b>",
+    buf_printf(b,
+               "<li class=\"%s\"><a href=\"#p%zu\"><span class=\"mark\" "
+               "aria-hidden=\"true\">%s</span><span class=\"tag\">%s</span><b>",
                html_verdict_class(rp->verdict), rp->number, html_mark(rp->verdict),
                finding_word(rp->finding));
     text_html(b, name.data);

@@ -1,5 +1,5 @@
-/* The parts of report.html; for the files that draw it. Each appends markup in which every text that
- * did not come from us is cleaned and escaped. */
+/* The parts of report.html; for the files that draw it. Each appends markup in which every text
+ * that did not come from us is cleaned and escaped. */
 #ifndef EVERETT_REPORT_HTML_PARTS_H
 #define EVERETT_REPORT_HTML_PARTS_H
 
@@ -29,7 +29,7 @@ void plot_curve(struct buf *b, const char *curve_json, uint64_t inevitable_ns);
 void html_copy(struct buf *b, const char *text);
 /* "18.402 s" */
 void html_seconds(struct buf *b, uint64_t vtime_ns);
-const char *html_mark(enum verdict v);        /* a character */
+const char *html_mark(enum verdict v);          /* a character */
 const char *html_verdict_class(enum verdict v); /* CSS class */
 
 #endif

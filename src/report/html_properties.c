@@ -8,11 +8,11 @@
 #include "store/moment.h"
 
 /* Limits that keep the file small enough to mail. What is left out is named where it would be. */
-#define SECOND             UINT64_C(1000000000)
-#define OPEN_FAILURES_MAX  3u  /* failing properties that are unfolded */
-#define FULL_SCENES_MAX    3u  /* counterexamples of a property with story, timeline and log */
-#define SCENES_TOTAL_MAX   40u /* of a report */
-#define PASSED_LOGS_MAX    60u /* examples of passing properties with a log */
+#define SECOND            UINT64_C(1000000000)
+#define OPEN_FAILURES_MAX 3u  /* failing properties that are unfolded */
+#define FULL_SCENES_MAX   3u  /* counterexamples of a property with story, timeline and log */
+#define SCENES_TOTAL_MAX  40u /* of a report */
+#define PASSED_LOGS_MAX   60u /* examples of passing properties with a log */
 
 static const struct scene_limits full_limits = {2 * SECOND, 250, 60, false};
 static const struct scene_limits short_limits = {1 * SECOND, 24, 8, true};
@@ -28,8 +28,7 @@ static int moment_of(struct report *r, const struct property_example *x,
     struct store_universe u;
     int rc = store_universe(r->store, x->universe, &u, err);
     if (rc <= 0) {
-        return rc < 0 ? -1
-                      : err_set(err, ERR_HOST, "universe %" PRIu64 " is missing", x->universe);
+        return rc < 0 ? -1 : err_set(err, ERR_HOST, "universe %" PRIu64 " is missing", x->universe);
     }
     struct moment m = {u.input_hash, x->vtime_ns};
     moment_text(&m, out);
@@ -188,9 +187,8 @@ static int examples(struct buf *b, struct drawing *d, const struct report_proper
     if (p->examples.count == 0) {
         return 0;
     }
-    buf_printf(b, "<details class=\"example\"%s><summary>%s <small>%zu of ",
-               failed ? "" : " open", failed ? "Examples where it held" : "Examples",
-               p->examples.count);
+    buf_printf(b, "<details class=\"example\"%s><summary>%s <small>%zu of ", failed ? "" : " open",
+               failed ? "Examples where it held" : "Examples", p->examples.count);
     text_count(b, p->good);
     buf_puts(b, "</small></summary>\n");
     for (size_t i = 0; i < p->examples.count && i < 3; i++) {
@@ -273,8 +271,9 @@ static int property(struct buf *b, struct drawing *d, const struct report_proper
 {
     const struct property *p = rp->p;
     bool open = rp->verdict == VERDICT_FAILED && d->opened++ < OPEN_FAILURES_MAX;
-    buf_printf(b, "<details class=\"prop %s\" id=\"p%zu\"%s><summary><span class=\"mark\" "
-                  "aria-hidden=\"true\">%s</span><span class=\"name\">",
+    buf_printf(b,
+               "<details class=\"prop %s\" id=\"p%zu\"%s><summary><span class=\"mark\" "
+               "aria-hidden=\"true\">%s</span><span class=\"name\">",
                html_verdict_class(rp->verdict), rp->number, open ? " open" : "",
                html_mark(rp->verdict));
     cleanup_buf struct buf name = {0};
@@ -305,8 +304,7 @@ static int group(struct buf *b, struct drawing *d, const char *name, struct err 
     text_html(b, name);
     buf_puts(b, "</h3>\n");
     for (size_t i = 0; i < d->r->prop_count; i++) {
-        if (strcmp(group_of(d->r->props[i].p), name) == 0 &&
-            property(b, d, &d->r->props[i], err)) {
+        if (strcmp(group_of(d->r->props[i].p), name) == 0 && property(b, d, &d->r->props[i], err)) {
             return -1;
         }
     }
@@ -316,15 +314,16 @@ static int group(struct buf *b, struct drawing *d, const char *name, struct err 
 
 static void tab(struct buf *b, const char *id, const char *label, uint64_t count, bool checked)
 {
-    buf_printf(b, "<input type=\"radio\" name=\"show\" id=\"show-%s\"%s><label for=\"show-%s\">"
-                  "%s <b>%" PRIu64 "</b></label>", id, checked ? " checked" : "", id, label,
-               count);
+    buf_printf(b,
+               "<input type=\"radio\" name=\"show\" id=\"show-%s\"%s><label for=\"show-%s\">"
+               "%s <b>%" PRIu64 "</b></label>",
+               id, checked ? " checked" : "", id, label, count);
 }
 
 int html_properties(struct buf *b, struct report *r, struct err *err)
 {
-    static const char *const groups[] = {"SDK",    "Commands", "Containers",
-                                         "Crashes", "Set-up",  "Engine"};
+    static const char *const groups[] = {"SDK",     "Commands", "Containers",
+                                         "Crashes", "Set-up",   "Engine"};
     struct drawing d = {.r = r};
     buf_puts(b, "<section id=\"properties\" aria-labelledby=\"h-properties\">\n"
                 "<h2 id=\"h-properties\">Properties</h2>\n<div class=\"props\">\n");

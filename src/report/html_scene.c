@@ -67,8 +67,10 @@ static uint16_t moment_node(const struct scene *sc)
 static void choose(const struct scene *sc, bool *chosen)
 {
     uint16_t node = moment_node(sc);
-    size_t room[CLASS_ENGINE + 1] = {[CLASS_FAULT] = 8,   [CLASS_CONTAINER] = 6,
-                                     [CLASS_COMMAND] = 3, [CLASS_CRASH] = 4,
+    size_t room[CLASS_ENGINE + 1] = {[CLASS_FAULT] = 8,
+                                     [CLASS_CONTAINER] = 6,
+                                     [CLASS_COMMAND] = 3,
+                                     [CLASS_CRASH] = 4,
                                      [CLASS_VIOLATION] = 3};
     for (size_t i = sc->story_count; i-- > 0;) {
         const struct scene_line *l = &sc->story[i];
@@ -143,8 +145,10 @@ void html_log(struct buf *b, struct report *r, const struct scene *sc, const cha
     buf_puts(b, "<div class=\"logbox\"><div class=\"logbar\"><h5>Log, all nodes</h5>"
                 "<input type=\"search\" class=\"js logfilter\" placeholder=\"filter (regex)\" "
                 "aria-label=\"Filter log lines\"></div>\n");
-    buf_printf(b, "<ol class=\"log\" tabindex=\"0\" aria-label=\"Log around the moment\" "
-                  "data-hash=\"%" PRId64 "\">\n", hash);
+    buf_printf(b,
+               "<ol class=\"log\" tabindex=\"0\" aria-label=\"Log around the moment\" "
+               "data-hash=\"%" PRId64 "\">\n",
+               hash);
     left_out(b, sc->log_before, "before");
     for (size_t i = 0; i < sc->log_count; i++) {
         log_line(b, r, sc, &sc->log[i], anchor);

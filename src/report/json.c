@@ -64,9 +64,9 @@ static json_t *example_json(struct report *r, const struct property_example *x, 
     json_object_set_new(o, "moment", moment_json(u.input_hash, x->vtime_ns));
     json_object_set_new(o, "time", json_string(clock));
     json_object_set_new(o, "event", number(x->seq));
-    json_object_set_new(o, "node", x->node == EVENT_NO_NODE
-                                       ? json_null()
-                                       : text(store_node_name(r->store, x->node)));
+    json_object_set_new(o, "node",
+                        x->node == EVENT_NO_NODE ? json_null()
+                                                 : text(store_node_name(r->store, x->node)));
     json_object_set_new(o, "pid", number(x->pid));
     json_t *details = x->details ? json_loads(x->details, JSON_ALLOW_NUL, NULL) : NULL;
     json_object_set_new(o, "details", details ? details : json_null());
@@ -103,13 +103,12 @@ static json_t *confirmation_json(const struct store_confirmation *c)
     json_t *o = json_object();
     json_object_set_new(o, "replays", number(c->replays));
     json_object_set_new(o, "reproduced", number(c->reproduced));
-    json_object_set_new(o, "faults", c->fault_count < 0 ? json_null()
-                                                        : json_integer(c->fault_count));
+    json_object_set_new(o, "faults",
+                        c->fault_count < 0 ? json_null() : json_integer(c->fault_count));
     json_object_set_new(o, "minimal", text(c->minimal));
     char vtime[VTIME_TEXT_MAX];
     vtime_json(c->inevitable_ns, vtime);
-    json_object_set_new(o, "inevitable_from", c->inevitable_ns ? json_string(vtime)
-                                                               : json_null());
+    json_object_set_new(o, "inevitable_from", c->inevitable_ns ? json_string(vtime) : json_null());
     return o;
 }
 
@@ -138,8 +137,8 @@ static json_t *property_json(struct report *r, const struct report_property *rp,
     json_object_set_new(o, "display_type", text(p->display_type));
     json_object_set_new(o, "must_hit", json_boolean(p->must_hit));
     json_object_set_new(o, "verdict", json_string(verdict_key(rp->verdict)));
-    json_object_set_new(o, "finding", rp->finding ? json_string(finding_word(rp->finding))
-                                                  : json_null());
+    json_object_set_new(o, "finding",
+                        rp->finding ? json_string(finding_word(rp->finding)) : json_null());
     json_object_set_new(o, "passing", number(p->good));
     json_object_set_new(o, "failing", number(p->bad));
     json_object_set_new(o, "universes", number(p->universes));

@@ -83,11 +83,11 @@ static int test_case(struct buf *b, struct report *r, const struct report_proper
 int report_junit(struct report *r, struct buf *out, struct err *err)
 {
     cleanup_buf struct buf counts = {0};
-    buf_printf(&counts, " tests=\"%zu\" failures=\"%" PRIu64 "\" errors=\"%d\" time=\"%" PRIu64
-                        ".%03" PRIu64 "\"",
-               r->prop_count, r->counts.failed + r->counts.never,
-               r->run.status == RUN_INCOMPLETE, r->run.wall_ns / 1000000000,
-               r->run.wall_ns / 1000000 % 1000);
+    buf_printf(&counts,
+               " tests=\"%zu\" failures=\"%" PRIu64 "\" errors=\"%d\" time=\"%" PRIu64 ".%03" PRIu64
+               "\"",
+               r->prop_count, r->counts.failed + r->counts.never, r->run.status == RUN_INCOMPLETE,
+               r->run.wall_ns / 1000000000, r->run.wall_ns / 1000000 % 1000);
     buf_puts(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites");
     buf_append(out, counts.data, counts.len);
     buf_puts(out, ">\n <testsuite");

@@ -12,11 +12,13 @@
 /* Stretched to its box; strokes keep their width by vector-effect (report.css). */
 static void open_plot(struct buf *b, const char *label)
 {
-    buf_printf(b, "<svg class=\"plot\" viewBox=\"0 0 1000 200\" preserveAspectRatio=\"none\" "
-                  "role=\"img\" aria-label=\"%s\">"
-                  "<line class=\"grid\" x1=\"0\" x2=\"1000\" y1=\"199\" y2=\"199\"/>"
-                  "<line class=\"grid\" x1=\"0\" x2=\"1000\" y1=\"100\" y2=\"100\"/>"
-                  "<line class=\"grid\" x1=\"0\" x2=\"1000\" y1=\"1\" y2=\"1\"/>", label);
+    buf_printf(b,
+               "<svg class=\"plot\" viewBox=\"0 0 1000 200\" preserveAspectRatio=\"none\" "
+               "role=\"img\" aria-label=\"%s\">"
+               "<line class=\"grid\" x1=\"0\" x2=\"1000\" y1=\"199\" y2=\"199\"/>"
+               "<line class=\"grid\" x1=\"0\" x2=\"1000\" y1=\"100\" y2=\"100\"/>"
+               "<line class=\"grid\" x1=\"0\" x2=\"1000\" y1=\"1\" y2=\"1\"/>",
+               label);
 }
 
 void plot_progress(struct buf *b, const struct report *r)
@@ -53,9 +55,10 @@ void plot_history(struct buf *b, const struct report_property *rp, size_t runs)
         buf_puts(b, "<span class=\"history\"></span>");
         return;
     }
-    buf_printf(b, "<span class=\"history\"><svg width=\"%zu\" height=\"16\" role=\"img\" "
-                  "aria-label=\"Failures in the last %zu runs, this one last\">", (runs + 1) * 5,
-               runs + 1);
+    buf_printf(b,
+               "<span class=\"history\"><svg width=\"%zu\" height=\"16\" role=\"img\" "
+               "aria-label=\"Failures in the last %zu runs, this one last\">",
+               (runs + 1) * 5, runs + 1);
     for (size_t i = 0; i <= runs; i++) {
         double share = rp->history[i];
         if (share < 0) {
@@ -106,7 +109,9 @@ void plot_curve(struct buf *b, const char *curve_json, uint64_t inevitable_ns)
         buf_printf(b, "<line class=\"playhead\" x1=\"%.1f\" x2=\"%.1f\" y1=\"0\" y2=\"200\"/>", x,
                    x);
     }
-    buf_printf(b, "</svg></div><div class=\"x\"><span>%.1f s</span><span>%.1f s</span></div>"
-                  "</figure>\n", first, last);
+    buf_printf(b,
+               "</svg></div><div class=\"x\"><span>%.1f s</span><span>%.1f s</span></div>"
+               "</figure>\n",
+               first, last);
     json_decref(points);
 }

@@ -114,8 +114,7 @@ static void gather_properties(struct report *r)
     }
 }
 
-struct report *report_create(struct store *s, const struct report_options *options,
-                             struct err *err)
+struct report *report_create(struct store *s, const struct report_options *options, struct err *err)
 {
     struct report *r = mem_zalloc(sizeof *r);
     struct loader l = {.r = r};

@@ -50,8 +50,11 @@ void scene_fini(struct scene *sc)
 
 static struct scene_line line_of(const struct event *ev, const struct description *d)
 {
-    struct scene_line l = {.class = d->class, .vtime_ns = ev->vtime_ns, .seq = ev->seq,
-                           .node = ev->node, .pid = ev->pid,
+    struct scene_line l = {.class = d->class,
+                           .vtime_ns = ev->vtime_ns,
+                           .seq = ev->seq,
+                           .node = ev->node,
+                           .pid = ev->pid,
                            .text = mem_strdup(d->text.data ? d->text.data : "")};
     if ((ev->type == EVENT_OUTPUT || ev->type == EVENT_SDK) &&
         ev->length >= sizeof(struct event_output)) {
@@ -69,8 +72,8 @@ static void add_log(struct gatherer *g, const struct event *ev, const struct des
 {
     struct scene *sc = g->sc;
     bool after = ev->seq > sc->moment_seq;
-    uint64_t distance = ev->vtime_ns > sc->moment_ns ? ev->vtime_ns - sc->moment_ns
-                                                     : sc->moment_ns - ev->vtime_ns;
+    uint64_t distance =
+        ev->vtime_ns > sc->moment_ns ? ev->vtime_ns - sc->moment_ns : sc->moment_ns - ev->vtime_ns;
     if (distance > g->limits->around_ns) {
         return;
     }
@@ -114,8 +117,11 @@ static struct scene_span *add_span(struct scene *sc, uint64_t from_ns, uint16_t 
         return NULL;
     }
     struct scene_span *s = ARRAY_PUSH(sc->spans, sc->span_count, sc->span_cap);
-    *s = (struct scene_span){.from_ns = from_ns, .to_ns = UINT64_MAX, .node = node,
-                             .is_open = true, .text = mem_strdup(text)};
+    *s = (struct scene_span){.from_ns = from_ns,
+                             .to_ns = UINT64_MAX,
+                             .node = node,
+                             .is_open = true,
+                             .text = mem_strdup(text)};
     return s;
 }
 
@@ -250,8 +256,10 @@ static void add_dot(struct gatherer *g, const struct event *ev, const struct des
         return;
     }
     struct scene_dot *dot = ARRAY_PUSH(sc->dots, sc->dot_count, sc->dot_cap);
-    *dot = (struct scene_dot){.vtime_ns = ev->vtime_ns, .node = ev->node,
-                              .holds = d->class == CLASS_ASSERT, .is_moment = is_moment,
+    *dot = (struct scene_dot){.vtime_ns = ev->vtime_ns,
+                              .node = ev->node,
+                              .holds = d->class == CLASS_ASSERT,
+                              .is_moment = is_moment,
                               .text = mem_strdup(d->text.data ? d->text.data : "")};
 }
 

@@ -1,5 +1,5 @@
-/* A scene: what one universe did up to a moment, and a little past it. Gathered in one pass over its
- * events; the story, the timeline and the log around the moment are drawn from it. */
+/* A scene: what one universe did up to a moment, and a little past it. Gathered in one pass over
+ * its events; the story, the timeline and the log around the moment are drawn from it. */
 #ifndef EVERETT_REPORT_SCENE_H
 #define EVERETT_REPORT_SCENE_H
 
@@ -21,13 +21,13 @@ struct scene_line {
 struct scene_span {
     uint64_t from_ns, to_ns;
     uint16_t node;
-    unsigned lane;  /* commands: 0 is the lowest free one */
+    unsigned lane; /* commands: 0 is the lowest free one */
     bool is_fault;
-    bool is_down;   /* fault: the node does not run */
-    bool is_open;   /* no end was seen */
+    bool is_down;    /* fault: the node does not run */
+    bool is_open;    /* no end was seen */
     bool has_failed; /* command: ended by itself with another code than 0 */
-    char *text;     /* owned */
-    char *key;      /* what ends it: the composer's task; owned or NULL */
+    char *text;      /* owned */
+    char *key;       /* what ends it: the composer's task; owned or NULL */
 };
 
 struct scene_dot {
@@ -54,7 +54,7 @@ struct scene {
 };
 
 struct scene_limits {
-    uint64_t around_ns;        /* log on each side of the moment */
+    uint64_t around_ns;           /* log on each side of the moment */
     size_t before_max, after_max; /* lines of it */
     bool log_only;
 };

@@ -69,8 +69,7 @@ void terminal_live(struct buf *b, const struct terminal_style *style,
     buf_puts(&line, "  \xe2\x96\xb8 ");
     facts(&line, now);
     cleanup_buf struct buf workers = {0};
-    buf_printf(&workers, "   [%" PRIu32 " worker%s]", now->workers,
-               now->workers == 1 ? "" : "s");
+    buf_printf(&workers, "   [%" PRIu32 " worker%s]", now->workers, now->workers == 1 ? "" : "s");
     if (text_width(line.data) + text_width(workers.data) <= style->columns) {
         buf_append(&line, workers.data, workers.len);
     }
@@ -216,8 +215,9 @@ static void totals(struct buf *b, const struct terminal_style *style, const stru
     const struct verdict_counts *c = &r->counts;
     cleanup_buf struct buf left = {0};
     cleanup_buf struct buf right = {0};
-    buf_printf(&left, "  %" PRIu64 " failed" DOT "%" PRIu64 " passed" DOT "%" PRIu64
-                      " never reached", c->failed, c->passed, c->never);
+    buf_printf(&left,
+               "  %" PRIu64 " failed" DOT "%" PRIu64 " passed" DOT "%" PRIu64 " never reached",
+               c->failed, c->passed, c->never);
     text_plural(&right, r->totals.universes, "universe", "universes");
     buf_puts(&right, ", ");
     text_duration(&right, r->totals.virtual_ns);
@@ -263,8 +263,7 @@ int terminal_summary(struct buf *b, const struct terminal_style *style, struct r
         buf_putc(b, '\n');
     }
     if (r->run.status == RUN_INCOMPLETE || r->run.status == RUN_CANCELLED) {
-        buf_printf(b, "\n  run %s: ",
-                   r->run.status == RUN_CANCELLED ? "cancelled" : "incomplete");
+        buf_printf(b, "\n  run %s: ", r->run.status == RUN_CANCELLED ? "cancelled" : "incomplete");
         const char *why = r->run.status_text ? r->run.status_text : "no reason was recorded";
         text_clean(b, why, strlen(why), 2000);
         buf_putc(b, '\n');

@@ -66,8 +66,7 @@ static void title(struct picture *p, uint64_t from_ns, uint64_t to_ns, const cha
     char z[VTIME_TEXT_MAX];
     vtime_clock(from_ns, a);
     vtime_clock(to_ns, z);
-    buf_printf(p->b, "<title>%s%s%s  ", a, to_ns > from_ns ? " to " : "",
-               to_ns > from_ns ? z : "");
+    buf_printf(p->b, "<title>%s%s%s  ", a, to_ns > from_ns ? " to " : "", to_ns > from_ns ? z : "");
     text_html_n(p->b, text, strlen(text), 300);
     buf_puts(p->b, "</title>");
 }
@@ -116,7 +115,9 @@ static void dots(struct picture *p)
         }
         unsigned y = p->top[d->node] + p->height[d->node] - DOTS_H / 2;
         buf_printf(p->b, "<circle class=\"%s\" cx=\"%.3f%%\" cy=\"%u\" r=\"%s\">",
-                   d->is_moment ? "adot bad here" : d->holds ? "adot" : "adot bad",
+                   d->is_moment ? "adot bad here"
+                   : d->holds   ? "adot"
+                                : "adot bad",
                    percent(p, d->vtime_ns), y, d->is_moment ? "5" : "3");
         title(p, d->vtime_ns, d->vtime_ns, d->text);
         buf_puts(p->b, "</circle>\n");
@@ -125,9 +126,10 @@ static void dots(struct picture *p)
 
 static uint64_t tick_step(uint64_t length_ns)
 {
-    static const uint64_t steps_ms[] = {1,    2,    5,     10,    20,    50,     100,    200,   500,
-                                        1000, 2000, 5000,  10000, 20000, 30000,  60000,  120000,
-                                        300000, 600000, 1800000, 3600000, 7200000, 21600000};
+    static const uint64_t steps_ms[] = {1,      2,       5,       10,      20,      50,
+                                        100,    200,     500,     1000,    2000,    5000,
+                                        10000,  20000,   30000,   60000,   120000,  300000,
+                                        600000, 1800000, 3600000, 7200000, 21600000};
     for (size_t i = 0; i < ARRAY_LEN(steps_ms); i++) {
         if (length_ns / (steps_ms[i] * 1000000) < TICKS) {
             return steps_ms[i] * 1000000;
@@ -152,8 +154,10 @@ static void axis(struct picture *p)
         buf_printf(p->b, "<line class=\"tick\" x1=\"%.3f%%\" x2=\"%.3f%%\" y1=\"0\" y2=\"%u\"/>", x,
                    x, p->total);
         buf_printf(p->b, "<text class=\"%s\" x=\"%.3f%%\" y=\"%u\">%s</text>\n",
-                   x > 95 ? "ticktext end" : x < 4 ? "ticktext start" : "ticktext", x,
-                   p->total + 14, text);
+                   x > 95  ? "ticktext end"
+                   : x < 4 ? "ticktext start"
+                           : "ticktext",
+                   x, p->total + 14, text);
     }
     double here = percent(p, sc->moment_ns);
     buf_printf(p->b, "<line class=\"playhead\" x1=\"%.3f%%\" x2=\"%.3f%%\" y1=\"0\" y2=\"%u\"/>\n",
@@ -196,11 +200,13 @@ void html_timeline(struct buf *b, struct report *r, const struct scene *sc)
                 "data-zoom=\"2\" aria-label=\"Zoom in\">+</button></span></figcaption>"
                 "<div class=\"tl-box\">");
     labels(&p);
-    buf_printf(b, "<div class=\"tl-scroll\" tabindex=\"0\" role=\"group\" "
-                  "aria-label=\"Timeline, scrolls sideways when zoomed\">"
-                  "<svg role=\"img\" aria-label=\"What each node did over time\" "
-                  "data-from=\"%" PRIu64 "\" data-to=\"%" PRIu64 "\" width=\"100%%\" "
-                  "height=\"%u\">\n", sc->from_ns, sc->to_ns, p.total + AXIS_H);
+    buf_printf(b,
+               "<div class=\"tl-scroll\" tabindex=\"0\" role=\"group\" "
+               "aria-label=\"Timeline, scrolls sideways when zoomed\">"
+               "<svg role=\"img\" aria-label=\"What each node did over time\" "
+               "data-from=\"%" PRIu64 "\" data-to=\"%" PRIu64 "\" width=\"100%%\" "
+               "height=\"%u\">\n",
+               sc->from_ns, sc->to_ns, p.total + AXIS_H);
     row_backs(&p);
     bands(&p);
     axis(&p);

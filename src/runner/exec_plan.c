@@ -14,8 +14,8 @@
 #define REALTIME_START_NS 1767225600000000000ll
 
 /* Computing between calls costs no virtual time, so a call stands for it: real servers and scripts
- * spend 5 to 30 us of processor time a call (etcd 8, a Python import 30). With less, a universe packs
- * more work into a virtual second than any real machine could do. */
+ * spend 5 to 30 us of processor time a call (etcd 8, a Python import 30). With less, a universe
+ * packs more work into a virtual second than any real machine could do. */
 #define CALL_COST_NS 5000
 
 static const char *const default_env[] = {
@@ -134,13 +134,16 @@ static int fill_user(struct plan_builder *b, const struct exec_request *r, struc
 int exec_plan_build(struct plan_builder *b, const struct exec_request *r, struct err *err)
 {
     plan_set_defaults(plan_head(b), r->seed);
-    struct plan_image image = r->image ? plan_image_of(b, r->image, "image") : host_root(b, r->import);
-    struct plan_node node = {.name = plan_put_str(b, "exec"), .hostname = plan_put_str(b, "everett")};
+    struct plan_image image =
+        r->image ? plan_image_of(b, r->image, "image") : host_root(b, r->import);
+    struct plan_node node = {.name = plan_put_str(b, "exec"),
+                             .hostname = plan_put_str(b, "everett")};
     node.service = node.name;
     node.argv = plan_put_strs(b, r->argv, count_strings(r->argv));
     node.env = environment(b, r);
-    const char *cwd = r->cwd ? r->cwd : r->image && r->image->config.workdir
-                                            ? r->image->config.workdir : "/";
+    const char *cwd = r->cwd                                 ? r->cwd
+                      : r->image && r->image->config.workdir ? r->image->config.workdir
+                                                             : "/";
     node.cwd = plan_put_str(b, cwd);
     node.shm_bytes = 64ul << 20;
     if (fill_user(b, r, &node, err)) {

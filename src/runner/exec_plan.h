@@ -17,14 +17,15 @@ struct exec_request {
     uint64_t duration_ns; /* 0: until the command ends */
     bool strace, no_patch;
     uint32_t preempt_mean_calls;
-    struct image *image;       /* NULL: the host root through `import` */
+    struct image *image; /* NULL: the host root through `import` */
     struct hostimport *import;
 };
 
 int exec_plan_build(struct plan_builder *b, const struct exec_request *r, struct err *err);
 
 /* Adds an opened image's files; the strings and lists it refers to are in the plan. */
-struct plan_image plan_image_of(struct plan_builder *b, const struct image *image, const char *name);
+struct plan_image plan_image_of(struct plan_builder *b, const struct image *image,
+                                const char *name);
 
 /* Values every plan shares: modelled costs, clock, machine size. */
 void plan_set_defaults(struct plan *p, uint64_t seed);

@@ -28,7 +28,8 @@ void plan_builder_fini(struct plan_builder *b);
 struct plan *plan_head(struct plan_builder *b);
 uint32_t plan_put(struct plan_builder *b, const void *data, size_t len); /* 8-byte aligned offset */
 plan_str plan_put_str(struct plan_builder *b, const char *s);            /* NULL gives 0 */
-struct plan_list plan_put_list(struct plan_builder *b, const void *items, size_t count, size_t size);
+struct plan_list plan_put_list(struct plan_builder *b, const void *items, size_t count,
+                               size_t size);
 struct plan_list plan_put_strs(struct plan_builder *b, char *const *strs, size_t count);
 
 /* Adds a host file the engine maps; `reserve` bytes of address space (>= its length). Returns its

@@ -4,8 +4,8 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,7 +89,7 @@ static int make_control(struct universe *u, struct err *err)
     return 0;
 }
 
-/* --- the child that becomes the zygote ------------------------------------------------------------- */
+/* --- the child that becomes the zygote -------------------------------------------------------- */
 
 /* Handing over between processes costs four times as much across cores (futex wake-up of an idle
  * one), so a universe and its runner share a core: the one asked for, or where we are now. */
@@ -110,8 +110,10 @@ static bool place_descriptors(const struct universe *u)
     size_t n = 3 + u->plan->fd_count;
     int *high = mem_zalloc(n * sizeof *high); /* given up by execve */
     for (size_t i = 0; i < n; i++) {
-        int fd = i == 0 ? u->control_fd : i == 1 ? u->arena_fd : i == 2 ? u->data_fd
-                                                                        : u->plan->fds[i - 3];
+        int fd = i == 0   ? u->control_fd
+                 : i == 1 ? u->arena_fd
+                 : i == 2 ? u->data_fd
+                          : u->plan->fds[i - 3];
         high[i] = fcntl(fd, F_DUPFD, ENGINE_FD_CONTROL + (int)n);
         if (high[i] < 0) {
             return false;
@@ -162,7 +164,7 @@ static int start_engine(struct universe *u, struct err *err)
     return 0;
 }
 
-/* --- while it runs ----------------------------------------------------------------------------------- */
+/* --- while it runs ---------------------------------------------------------------------------- */
 
 static void read_ring(const struct universe *u, uint64_t at, void *dst, size_t n)
 {
@@ -266,9 +268,9 @@ static bool reap(struct universe *u, int flags)
             continue;
         }
         if (WIFSIGNALED(status)) {
-            engine_error(u, "a host process of the universe was killed by signal %d%s",
-                         WTERMSIG(status),
-                         WTERMSIG(status) == SIGSYS ? " (a host call outside the allowed ones)" : "");
+            engine_error(
+                u, "a host process of the universe was killed by signal %d%s", WTERMSIG(status),
+                WTERMSIG(status) == SIGSYS ? " (a host call outside the allowed ones)" : "");
         } else {
             engine_error(u, "a host process of the universe exited with status %d",
                          WEXITSTATUS(status));
@@ -345,7 +347,6 @@ static void watch(struct universe *u)
     }
 }
 
-
 static void stop_everything(struct universe *u)
 {
     kill(-u->group, SIGKILL);
@@ -370,8 +371,8 @@ static void release(struct universe *u)
 int universe_run(const struct plan_builder *plan, const struct universe_options *o,
                  struct universe_result *r, struct err *err)
 {
-    struct universe u = {.plan = plan, .o = o, .r = r, .control_fd = -1, .arena_fd = -1,
-                         .data_fd = -1};
+    struct universe u = {
+        .plan = plan, .o = o, .r = r, .control_fd = -1, .arena_fd = -1, .data_fd = -1};
     *r = (struct universe_result){0};
     u.started_ns = u.last_progress_ns = u.tick_ns = host_now();
     int status = make_control(&u, err);

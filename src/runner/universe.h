@@ -10,10 +10,10 @@ struct hostimport;
 struct plan_builder;
 
 struct universe_options {
-    const char *engine_path;  /* the everett-engine executable */
-    int core;                 /* host CPU to pin universe and caller to meanwhile; -1: the current one */
-    uint64_t wall_limit_ns;   /* 0: none; then the universe is ended as an engine error */
-    uint64_t spin_limit_ns;   /* host time without a single system call; 0: none */
+    const char *engine_path; /* the everett-engine executable */
+    int core; /* host CPU to pin universe and caller to meanwhile; -1: the current one */
+    uint64_t wall_limit_ns;    /* 0: none; then the universe is ended as an engine error */
+    uint64_t spin_limit_ns;    /* host time without a single system call; 0: none */
     struct hostimport *import; /* host root, or NULL */
     /* Called for each event in order, in the caller's thread. */
     void (*on_event)(void *ctx, const struct event *e);
@@ -24,17 +24,17 @@ struct universe_options {
 };
 
 struct universe_result {
-    struct event_end end;      /* zero when engine_error is set */
+    struct event_end end; /* zero when engine_error is set */
     char end_text[1024];
-    char *engine_error;        /* owned; NULL when the universe ended by itself */
+    char *engine_error; /* owned; NULL when the universe ended by itself */
     bool stopped;
     uint64_t virtual_ns, wall_ns;
 };
 
 void universe_result_fini(struct universe_result *r);
 
-/* Runs a universe to its end. 0, or -1 with err when it could not even be started; trouble inside the
- * engine is a result with engine_error. The plan must be finished. */
+/* Runs a universe to its end. 0, or -1 with err when it could not even be started; trouble inside
+ * the engine is a result with engine_error. The plan must be finished. */
 int universe_run(const struct plan_builder *plan, const struct universe_options *o,
                  struct universe_result *r, struct err *err);
 

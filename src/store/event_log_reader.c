@@ -54,8 +54,8 @@ static int check_index(const struct event_log *log, uint64_t data_len, struct er
     uint64_t offset = 0;
     for (size_t i = 0; i < log->index_count; i++) {
         const struct event_index_entry *e = &log->index[i];
-        bool order = i == 0 || (e->first_seq > e[-1].first_seq &&
-                                e->first_vtime_ns >= e[-1].last_vtime_ns);
+        bool order =
+            i == 0 || (e->first_seq > e[-1].first_seq && e->first_vtime_ns >= e[-1].last_vtime_ns);
         if (!order || e->offset != offset || e->packed_len > data_len - offset ||
             e->raw_len > EVENT_LOG_RECORD_MAX + EVENT_LOG_CHUNK_MAX ||
             e->last_vtime_ns < e->first_vtime_ns) {

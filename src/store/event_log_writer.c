@@ -76,8 +76,7 @@ static int end_frame(struct event_log_writer *w, struct err *err)
     }
     buf_reset(&w->packed);
     buf_reserve(&w->packed, ZSTD_compressBound(w->raw.len));
-    size_t n =
-        ZSTD_compress2(w->zstd, w->packed.data, w->packed.cap, w->raw.data, w->raw.len);
+    size_t n = ZSTD_compress2(w->zstd, w->packed.data, w->packed.cap, w->raw.data, w->raw.len);
     if (ZSTD_isError(n)) {
         return err_set(err, ERR_ENGINE, "%s: zstd: %s", w->part, ZSTD_getErrorName(n));
     }

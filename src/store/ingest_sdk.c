@@ -141,8 +141,8 @@ static void ingest_assert(struct ingest *in, const struct event *ev, const json_
         p->declared = true;
         return;
     }
-    bool good = kind == PROPERTY_REACHABLE ||
-                (kind != PROPERTY_UNREACHABLE && json_is_true(condition));
+    bool good =
+        kind == PROPERTY_REACHABLE || (kind != PROPERTY_UNREACHABLE && json_is_true(condition));
     struct property_example at = ingest_example(in, ev);
     at.command_id = command_id;
     at.details = details_text(json_object_get(inner, "details"));
@@ -162,7 +162,8 @@ static void boolean_operands(const json_t *data, double *left, double *right)
     json_t *value;
     *left = 0;
     *right = (double)json_object_size(data);
-    json_object_foreach ((json_t *)(uintptr_t)data, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)data, key, value)
+    {
         *left += json_is_true(value) ? 1 : 0;
     }
 }
@@ -170,7 +171,7 @@ static void boolean_operands(const json_t *data, double *left, double *right)
 static void ingest_guidance(struct ingest *in, const struct event *ev, const json_t *inner)
 {
     const char *word = json_text_member(inner, "guidance_type");
-    enum guidance_type type = !word                         ? 0
+    enum guidance_type type = !word                          ? 0
                               : strcmp(word, "numeric") == 0 ? GUIDANCE_NUMERIC
                               : strcmp(word, "boolean") == 0 ? GUIDANCE_BOOLEAN
                               : strcmp(word, "json") == 0    ? GUIDANCE_JSON
@@ -228,8 +229,8 @@ void ingest_sdk(struct ingest *in, const struct event *ev)
     }
     memcpy(&head, ev->payload, sizeof head);
     bool cut = false;
-    json_t *doc = json_lenient((const char *)ev->payload + sizeof head, ev->length - sizeof head,
-                               &cut);
+    json_t *doc =
+        json_lenient((const char *)ev->payload + sizeof head, ev->length - sizeof head, &cut);
     if (!json_is_object(doc)) {
         malformed(in, ev, "not a JSON object");
         json_decref(doc);

@@ -1,5 +1,6 @@
-/* Reading the JSON that SDKs really send: cut short (a length counted in UTF-16 units), with invalid
- * UTF-8, raw control characters, lone surrogates, bare NaN and Infinity, or followed by garbage. */
+/* Reading the JSON that SDKs really send: cut short (a length counted in UTF-16 units), with
+ * invalid UTF-8, raw control characters, lone surrogates, bare NaN and Infinity, or followed by
+ * garbage. */
 #ifndef EVERETT_STORE_JSON_LENIENT_H
 #define EVERETT_STORE_JSON_LENIENT_H
 

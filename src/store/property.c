@@ -87,8 +87,7 @@ static size_t prop_bound(const struct property_set *set, const struct property_k
     return lo;
 }
 
-const struct property *property_find(const struct property_set *set,
-                                     const struct property_key *key)
+const struct property *property_find(const struct property_set *set, const struct property_key *key)
 {
     size_t i = prop_bound(set, key);
     if (i == set->prop_count) {
@@ -114,8 +113,7 @@ struct property *property_get(struct property_set *set, const struct property_ke
     (void)ARRAY_PUSH(set->props, set->prop_count, set->prop_cap);
     struct property *p = &set->props[i];
     memmove(p + 1, p, (set->prop_count - 1 - i) * sizeof *p);
-    *p = (struct property){
-        .id = mem_strdup(key->id), .kind = key->kind, .must_hit = key->must_hit};
+    *p = (struct property){.id = mem_strdup(key->id), .kind = key->kind, .must_hit = key->must_hit};
     p->name = mem_strdup(key->id);
     return p;
 }
@@ -143,8 +141,7 @@ struct guidance *guidance_get(struct property_set *set, const char *id, enum gui
             hi = mid;
         }
     }
-    if (i < set->guidance_count &&
-        guidance_compare(&set->guidance[i], id, type, maximize) == 0) {
+    if (i < set->guidance_count && guidance_compare(&set->guidance[i], id, type, maximize) == 0) {
         return &set->guidance[i];
     }
     if (set->guidance_count >= PROPERTY_COUNT_MAX) {
@@ -210,8 +207,8 @@ void note_add(struct property_set *set, enum note_kind kind, const char *text, i
 {
     struct note *n = note_get(set, kind, text, value);
     if (n) {
-        struct note one = {.count = 1, .universes = n->count == 0, .universe = universe,
-                           .vtime_ns = vtime_ns};
+        struct note one = {
+            .count = 1, .universes = n->count == 0, .universe = universe, .vtime_ns = vtime_ns};
         note_count(n, &one);
     }
 }

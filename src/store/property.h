@@ -8,10 +8,10 @@
 
 #include "base/base.h"
 
-#define PROPERTY_EXAMPLE_MAX 10u           /* kept examples, and counterexamples, of a property */
-#define PROPERTY_DETAILS_MAX (16u << 10)   /* bytes of an example's details; longer is cut */
-#define PROPERTY_NAME_MAX    (4u << 10)    /* bytes of an id or message; longer is cut */
-#define PROPERTY_COUNT_MAX   100000u       /* distinct properties of a set; more are counted only */
+#define PROPERTY_EXAMPLE_MAX 10u         /* kept examples, and counterexamples, of a property */
+#define PROPERTY_DETAILS_MAX (16u << 10) /* bytes of an example's details; longer is cut */
+#define PROPERTY_NAME_MAX    (4u << 10)  /* bytes of an id or message; longer is cut */
+#define PROPERTY_COUNT_MAX   100000u     /* distinct properties of a set; more are counted only */
 
 enum property_kind {
     PROPERTY_ALWAYS = 1,  /* no evaluation may be false */
@@ -83,8 +83,8 @@ enum note_kind {
 struct note {
     enum note_kind kind;
     char *text;
-    int64_t value;             /* NOTE_UNKNOWN: the errno the guest saw */
-    uint64_t count, universes; /* occurrences; universes with at least one */
+    int64_t value;               /* NOTE_UNKNOWN: the errno the guest saw */
+    uint64_t count, universes;   /* occurrences; universes with at least one */
     uint64_t universe, vtime_ns; /* the first, by (universe, vtime) */
 };
 
@@ -131,7 +131,7 @@ void property_example_add(struct property_examples *list, const struct property_
 enum verdict property_verdict(const struct property *p);
 /* Evaluations that speak against the property as judged: 0 when it passed. */
 uint64_t property_failures(const struct property *p);
-const char *verdict_word(enum verdict v); /* "passed", "failed", "never reached" */
+const char *verdict_word(enum verdict v);                /* "passed", "failed", "never reached" */
 const char *property_kind_word(enum property_kind kind); /* "always", ... as in assert_type */
 
 /* True for a built-in rule without an item when the set holds the same rule with items: those

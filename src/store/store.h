@@ -25,14 +25,14 @@ enum run_status { RUN_RUNNING = 1, RUN_COMPLETED, RUN_CANCELLED, RUN_INCOMPLETE 
 
 /* Texts are owned by the struct when it came from store_run(), else borrowed. NULL: not known. */
 struct store_run {
-    const char *id;          /* stable identity, e.g. hex of a digest */
-    const char *name;        /* shown as title; the compose project */
-    const char *source;      /* whose history this run belongs to, e.g. "main" */
-    const char *commit;      /* of the source */
+    const char *id;     /* stable identity, e.g. hex of a digest */
+    const char *name;   /* shown as title; the compose project */
+    const char *source; /* whose history this run belongs to, e.g. "main" */
+    const char *commit; /* of the source */
     const char *description;
-    const char *config;      /* run configuration, JSON text */
-    const char *engine;      /* engine build: version and digest */
-    const char *cpu;         /* CPU model of this host */
+    const char *config; /* run configuration, JSON text */
+    const char *engine; /* engine build: version and digest */
+    const char *cpu;    /* CPU model of this host */
     uint64_t seed;
     uint32_t workers;
     int64_t started_unix_ns; /* host clock */
@@ -83,10 +83,10 @@ struct store_confirmation {
     uint64_t universe;       /* the minimal failing universe */
     uint64_t vtime_ns;       /* where it violates there */
     uint32_t replays, reproduced;
-    int32_t fault_count;     /* of the minimal history; -1: not minimised */
-    const char *minimal;     /* "kill replica2" */
-    uint64_t inevitable_ns;  /* from here on it always fails; 0: not known */
-    const char *curve;       /* JSON [[vtime seconds, probability 0..1], ...] or NULL */
+    int32_t fault_count;    /* of the minimal history; -1: not minimised */
+    const char *minimal;    /* "kill replica2" */
+    uint64_t inevitable_ns; /* from here on it always fails; 0: not known */
+    const char *curve;      /* JSON [[vtime seconds, probability 0..1], ...] or NULL */
 };
 
 /* ---- writing ---- */
@@ -103,8 +103,7 @@ int store_add_input(struct store *s, const char *name, const void *data, size_t 
                     struct err *err) must_check;
 int store_add_compose_keys(struct store *s, const struct store_compose_key *keys, size_t count,
                            struct err *err) must_check;
-int store_add_progress(struct store *s, const struct store_progress *p,
-                       struct err *err) must_check;
+int store_add_progress(struct store *s, const struct store_progress *p, struct err *err) must_check;
 /* Replaces an earlier one of the same property. */
 int store_set_confirmation(struct store *s, const struct store_confirmation *c,
                            struct err *err) must_check;

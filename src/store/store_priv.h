@@ -9,7 +9,7 @@
 struct store {
     char *dir;
     sqlite3 *db;
-    int lock_fd; /* -1: read-only */
+    int lock_fd;              /* -1: read-only */
     struct store_node *nodes; /* owned, with their texts */
     const char **node_names;  /* borrowed from nodes */
     size_t node_count;

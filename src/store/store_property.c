@@ -10,8 +10,8 @@ static int save_examples(struct store *s, sqlite3_int64 key, bool good,
 {
     for (size_t i = 0; i < list->count; i++) {
         const struct property_example *x = &list->item[i];
-        sqlite3_stmt *st = sql_prepare(
-            s, "INSERT INTO property_example VALUES (?,?,?,?,?,?,?,?,?,?,?)", err);
+        sqlite3_stmt *st =
+            sql_prepare(s, "INSERT INTO property_example VALUES (?,?,?,?,?,?,?,?,?,?,?)", err);
         if (!st) {
             return -1;
         }
@@ -50,8 +50,8 @@ static int save_property(struct store *s, const struct property *p, struct err *
 {
     sqlite3_stmt *st = NULL;
     if (delete_property(s, p, err) == 0) {
-        st = sql_prepare(
-            s, "INSERT INTO property VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", err);
+        st = sql_prepare(s, "INSERT INTO property VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                         err);
     }
     if (!st) {
         return -1;
@@ -156,20 +156,25 @@ int store_save_set(struct store *s, const struct property_set *changed, struct e
 
 static int load_examples(struct store *s, sqlite3_int64 key, struct property *p, struct err *err)
 {
-    sqlite3_stmt *st = sql_prepare(
-        s, "SELECT good, universe, vtime_ns, seq, rank, node, pid, command_id, details"
-           " FROM property_example WHERE property = ? ORDER BY good, position", err);
+    sqlite3_stmt *st =
+        sql_prepare(s,
+                    "SELECT good, universe, vtime_ns, seq, rank, node, pid, command_id, details"
+                    " FROM property_example WHERE property = ? ORDER BY good, position",
+                    err);
     if (!st) {
         return -1;
     }
     sqlite3_bind_int64(st, 1, key);
     int rc;
     while ((rc = sql_step(s, st, err)) == 1) {
-        struct property_example x = {
-            .universe = sql_u64(st, 1), .vtime_ns = sql_u64(st, 2), .seq = sql_u64(st, 3),
-            .rank = (uint32_t)sql_u64(st, 4), .node = (uint16_t)sql_u64(st, 5),
-            .pid = (uint32_t)sql_u64(st, 6), .command_id = (uint32_t)sql_u64(st, 7),
-            .details = sql_text_dup(st, 8)};
+        struct property_example x = {.universe = sql_u64(st, 1),
+                                     .vtime_ns = sql_u64(st, 2),
+                                     .seq = sql_u64(st, 3),
+                                     .rank = (uint32_t)sql_u64(st, 4),
+                                     .node = (uint16_t)sql_u64(st, 5),
+                                     .pid = (uint32_t)sql_u64(st, 6),
+                                     .command_id = (uint32_t)sql_u64(st, 7),
+                                     .details = sql_text_dup(st, 8)};
         property_example_add(sql_u64(st, 0) ? &p->examples : &p->counterexamples, &x);
         free(x.details);
     }
@@ -210,12 +215,14 @@ static int load_property(struct store *s, sqlite3_stmt *st, struct property_set 
 static int load_guidance(struct store *s, struct property_set *out, struct err *err)
 {
     sqlite3_stmt *st = sql_prepare(
-        s, "SELECT id, type, maximize, hits, has_best, best_left, best_right, universe, vtime_ns"
-           " FROM guidance ORDER BY id, type, maximize", err);
+        s,
+        "SELECT id, type, maximize, hits, has_best, best_left, best_right, universe, vtime_ns"
+        " FROM guidance ORDER BY id, type, maximize",
+        err);
     int rc = st ? 1 : -1;
     while (rc == 1 && (rc = sql_step(s, st, err)) == 1) {
-        struct guidance *g = guidance_get(out, sql_text(st, 0),
-                                          (enum guidance_type)sql_u64(st, 1), sql_u64(st, 2) != 0);
+        struct guidance *g = guidance_get(out, sql_text(st, 0), (enum guidance_type)sql_u64(st, 1),
+                                          sql_u64(st, 2) != 0);
         if (g) {
             g->hits = sql_u64(st, 3);
             g->has_best = sql_u64(st, 4) != 0;
@@ -231,15 +238,20 @@ static int load_guidance(struct store *s, struct property_set *out, struct err *
 
 static int load_notes(struct store *s, struct property_set *out, struct err *err)
 {
-    sqlite3_stmt *st = sql_prepare(
-        s, "SELECT kind, text, value, count, universes, universe, vtime_ns FROM note"
-           " ORDER BY kind, text, value", err);
+    sqlite3_stmt *st =
+        sql_prepare(s,
+                    "SELECT kind, text, value, count, universes, universe, vtime_ns FROM note"
+                    " ORDER BY kind, text, value",
+                    err);
     int rc = st ? 1 : -1;
     while (rc == 1 && (rc = sql_step(s, st, err)) == 1) {
         struct note *n = ARRAY_PUSH(out->notes, out->note_count, out->note_cap);
-        *n = (struct note){.kind = (enum note_kind)sql_u64(st, 0), .text = sql_text_dup(st, 1),
-                           .value = sqlite3_column_int64(st, 2), .count = sql_u64(st, 3),
-                           .universes = sql_u64(st, 4), .universe = sql_u64(st, 5),
+        *n = (struct note){.kind = (enum note_kind)sql_u64(st, 0),
+                           .text = sql_text_dup(st, 1),
+                           .value = sqlite3_column_int64(st, 2),
+                           .count = sql_u64(st, 3),
+                           .universes = sql_u64(st, 4),
+                           .universe = sql_u64(st, 5),
                            .vtime_ns = sql_u64(st, 6)};
     }
     sqlite3_finalize(st);
@@ -249,9 +261,11 @@ static int load_notes(struct store *s, struct property_set *out, struct err *err
 int store_load_set(struct store *s, struct property_set *out, struct err *err)
 {
     sqlite3_stmt *st = sql_prepare(
-        s, "SELECT key, id, kind, must_hit, grp, name, item, display_type, file, function, class,"
-           " line, declared, good, bad, universes, universes_good, universes_bad"
-           " FROM property ORDER BY id, kind, must_hit", err);
+        s,
+        "SELECT key, id, kind, must_hit, grp, name, item, display_type, file, function, class,"
+        " line, declared, good, bad, universes, universes_good, universes_bad"
+        " FROM property ORDER BY id, kind, must_hit",
+        err);
     int rc = st ? 1 : -1;
     while (rc == 1 && (rc = sql_step(s, st, err)) == 1) {
         if (load_property(s, st, out, err)) {

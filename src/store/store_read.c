@@ -14,18 +14,26 @@ static void drop(const char *text)
 int store_run(struct store *s, struct store_run *out, struct err *err)
 {
     sqlite3_stmt *st = sql_prepare(
-        s, "SELECT id, name, source, commit_id, description, config, engine, cpu, seed, workers,"
-           " started_unix_ns, wall_ns, status, status_text FROM run", err);
+        s,
+        "SELECT id, name, source, commit_id, description, config, engine, cpu, seed, workers,"
+        " started_unix_ns, wall_ns, status, status_text FROM run",
+        err);
     int rc = st ? sql_step(s, st, err) : -1;
     if (rc == 1) {
-        *out = (struct store_run){
-            .id = sql_text_dup(st, 0), .name = sql_text_dup(st, 1), .source = sql_text_dup(st, 2),
-            .commit = sql_text_dup(st, 3), .description = sql_text_dup(st, 4),
-            .config = sql_text_dup(st, 5), .engine = sql_text_dup(st, 6),
-            .cpu = sql_text_dup(st, 7), .seed = sql_u64(st, 8),
-            .workers = (uint32_t)sql_u64(st, 9), .started_unix_ns = sqlite3_column_int64(st, 10),
-            .wall_ns = sql_u64(st, 11), .status = (enum run_status)sql_u64(st, 12),
-            .status_text = sql_text_dup(st, 13)};
+        *out = (struct store_run){.id = sql_text_dup(st, 0),
+                                  .name = sql_text_dup(st, 1),
+                                  .source = sql_text_dup(st, 2),
+                                  .commit = sql_text_dup(st, 3),
+                                  .description = sql_text_dup(st, 4),
+                                  .config = sql_text_dup(st, 5),
+                                  .engine = sql_text_dup(st, 6),
+                                  .cpu = sql_text_dup(st, 7),
+                                  .seed = sql_u64(st, 8),
+                                  .workers = (uint32_t)sql_u64(st, 9),
+                                  .started_unix_ns = sqlite3_column_int64(st, 10),
+                                  .wall_ns = sql_u64(st, 11),
+                                  .status = (enum run_status)sql_u64(st, 12),
+                                  .status_text = sql_text_dup(st, 13)};
     } else if (rc == 0) {
         err_set(err, ERR_HOST, "%s/run.db: no run in it", s->dir);
     }
@@ -49,13 +57,15 @@ void store_run_free(struct store_run *run)
 
 int store_totals(struct store *s, struct store_totals *out, struct err *err)
 {
-    sqlite3_stmt *st = sql_prepare(
-        s, "SELECT count(*), coalesce(sum(virtual_ns), 0), coalesce(sum(calls), 0),"
-           " coalesce(sum(switches), 0), count(engine_error) FROM universe", err);
+    sqlite3_stmt *st =
+        sql_prepare(s,
+                    "SELECT count(*), coalesce(sum(virtual_ns), 0), coalesce(sum(calls), 0),"
+                    " coalesce(sum(switches), 0), count(engine_error) FROM universe",
+                    err);
     int rc = st ? sql_step(s, st, err) : -1;
     if (rc == 1) {
-        *out = (struct store_totals){sql_u64(st, 0), sql_u64(st, 1), sql_u64(st, 2),
-                                     sql_u64(st, 3), sql_u64(st, 4)};
+        *out = (struct store_totals){sql_u64(st, 0), sql_u64(st, 1), sql_u64(st, 2), sql_u64(st, 3),
+                                     sql_u64(st, 4)};
     }
     sqlite3_finalize(st);
     return rc == 1 ? 0 : -1;
@@ -69,14 +79,21 @@ int store_totals(struct store *s, struct store_totals *out, struct err *err)
 /* Texts stay borrowed from the statement. */
 static struct store_universe universe_row(sqlite3_stmt *st)
 {
-    return (struct store_universe){
-        .number = sql_u64(st, 0), .seed = sql_u64(st, 1),
-        .input_hash = sqlite3_column_int64(st, 2), .parent = sqlite3_column_int64(st, 3),
-        .branch_vtime_ns = sql_u64(st, 4), .virtual_ns = sql_u64(st, 5),
-        .wall_ns = sql_u64(st, 6), .end_reason = (uint32_t)sql_u64(st, 7),
-        .end_text = sql_text(st, 8), .digest = {sql_u64(st, 9), sql_u64(st, 10)},
-        .calls = sql_u64(st, 11), .switches = sql_u64(st, 12), .draws = sql_u64(st, 13),
-        .setup_complete = sql_u64(st, 14) != 0, .engine_error = sql_text(st, 15)};
+    return (struct store_universe){.number = sql_u64(st, 0),
+                                   .seed = sql_u64(st, 1),
+                                   .input_hash = sqlite3_column_int64(st, 2),
+                                   .parent = sqlite3_column_int64(st, 3),
+                                   .branch_vtime_ns = sql_u64(st, 4),
+                                   .virtual_ns = sql_u64(st, 5),
+                                   .wall_ns = sql_u64(st, 6),
+                                   .end_reason = (uint32_t)sql_u64(st, 7),
+                                   .end_text = sql_text(st, 8),
+                                   .digest = {sql_u64(st, 9), sql_u64(st, 10)},
+                                   .calls = sql_u64(st, 11),
+                                   .switches = sql_u64(st, 12),
+                                   .draws = sql_u64(st, 13),
+                                   .setup_complete = sql_u64(st, 14) != 0,
+                                   .engine_error = sql_text(st, 15)};
 }
 
 int store_each_universe(struct store *s, store_universe_fn *fn, void *ctx, struct err *err)
@@ -146,9 +163,11 @@ int store_each_compose_key(struct store *s, store_compose_fn *fn, void *ctx, str
 
 int store_each_progress(struct store *s, store_progress_fn *fn, void *ctx, struct err *err)
 {
-    sqlite3_stmt *st = sql_prepare(
-        s, "SELECT wall_ns, virtual_ns, universes, behaviours, properties_seen, failures"
-           " FROM progress ORDER BY sample", err);
+    sqlite3_stmt *st =
+        sql_prepare(s,
+                    "SELECT wall_ns, virtual_ns, universes, behaviours, properties_seen, failures"
+                    " FROM progress ORDER BY sample",
+                    err);
     int rc = st ? 1 : -1;
     int stop = 0;
     while (rc == 1 && !stop && (rc = sql_step(s, st, err)) == 1) {
@@ -160,19 +179,20 @@ int store_each_progress(struct store *s, store_progress_fn *fn, void *ctx, struc
     return rc < 0 ? -1 : stop;
 }
 
-int store_each_confirmation(struct store *s, store_confirmation_fn *fn, void *ctx,
-                            struct err *err)
+int store_each_confirmation(struct store *s, store_confirmation_fn *fn, void *ctx, struct err *err)
 {
     sqlite3_stmt *st = sql_prepare(
-        s, "SELECT property_id, universe, vtime_ns, replays, reproduced, fault_count, minimal,"
-           " inevitable_ns, curve FROM confirmation ORDER BY property_id", err);
+        s,
+        "SELECT property_id, universe, vtime_ns, replays, reproduced, fault_count, minimal,"
+        " inevitable_ns, curve FROM confirmation ORDER BY property_id",
+        err);
     int rc = st ? 1 : -1;
     int stop = 0;
     while (rc == 1 && !stop && (rc = sql_step(s, st, err)) == 1) {
         struct store_confirmation c = {
-            sql_text(st, 0), sql_u64(st, 1), sql_u64(st, 2), (uint32_t)sql_u64(st, 3),
-            (uint32_t)sql_u64(st, 4), sqlite3_column_int(st, 5), sql_text(st, 6),
-            sql_u64(st, 7), sql_text(st, 8)};
+            sql_text(st, 0),          sql_u64(st, 1),           sql_u64(st, 2),
+            (uint32_t)sql_u64(st, 3), (uint32_t)sql_u64(st, 4), sqlite3_column_int(st, 5),
+            sql_text(st, 6),          sql_u64(st, 7),           sql_text(st, 8)};
         stop = fn(ctx, &c);
     }
     sqlite3_finalize(st);
@@ -201,8 +221,9 @@ static int visit_history(struct store *s, uint64_t universe, uint64_t from_ns, u
     struct store_universe u;
     int rc = store_universe(s, universe, &u, err);
     if (rc <= 0) {
-        return rc < 0 ? -1 : err_set(err, ERR_USAGE, "%s holds no universe %llu", s->dir,
-                                     (unsigned long long)universe);
+        return rc < 0 ? -1
+                      : err_set(err, ERR_USAGE, "%s holds no universe %llu", s->dir,
+                                (unsigned long long)universe);
     }
     int64_t parent = u.parent;
     uint64_t branch_ns = u.branch_vtime_ns;

@@ -151,8 +151,7 @@ void store_universe_abort(struct store_writer *w)
     }
 }
 
-int store_universe_append(struct store_writer *w, const void *records, size_t len,
-                          struct err *err)
+int store_universe_append(struct store_writer *w, const void *records, size_t len, struct err *err)
 {
     if (event_log_append(w->log, records, len, err)) {
         return err_wrap(err, "universe %" PRIu64, w->universe.number);

@@ -22,9 +22,17 @@ static uint64_t draw(void)
 /* Calls that would only end or stop the fuzzer itself, or wait for ever. */
 static int is_skipped(long nr)
 {
-    static const long skipped[] = {SYS_exit,  SYS_exit_group, SYS_pause, SYS_rt_sigsuspend,
-                                   SYS_vfork, SYS_rt_sigreturn, SYS_kill, SYS_tkill, SYS_tgkill,
-                                   SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo};
+    static const long skipped[] = {SYS_exit,
+                                   SYS_exit_group,
+                                   SYS_pause,
+                                   SYS_rt_sigsuspend,
+                                   SYS_vfork,
+                                   SYS_rt_sigreturn,
+                                   SYS_kill,
+                                   SYS_tkill,
+                                   SYS_tgkill,
+                                   SYS_rt_sigqueueinfo,
+                                   SYS_rt_tgsigqueueinfo};
     for (size_t i = 0; i < sizeof skipped / sizeof *skipped; i++) {
         if (nr == skipped[i]) {
             return 1;
@@ -49,7 +57,7 @@ static uint64_t argument(char *area)
     case 5:
         return draw();
     case 6:
-        return (uint64_t)-(int64_t)(draw() % 4096);
+        return (uint64_t) - (int64_t)(draw() % 4096);
     case 7:
         return 0x610000000000ull + draw() % (1 << 20); /* the engine's memory */
     case 8:

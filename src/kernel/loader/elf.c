@@ -31,7 +31,7 @@
 #define HWCAP2 0x2u
 
 struct image {
-    uint64_t base;  /* load bias */
+    uint64_t base; /* load bias */
     uint64_t entry, phdr, phnum;
     uint64_t low, high; /* loaded range */
     uint64_t code_start, code_end, data_start, data_end;
@@ -210,7 +210,7 @@ static int load_image(struct task *t, struct file *f, uint64_t base, struct imag
     return 0;
 }
 
-/* --- the first stack ----------------------------------------------------------------------------- */
+/* --- the first stack -------------------------------------------------------------------------- */
 
 struct stack {
     struct task *t;
@@ -337,7 +337,7 @@ static int64_t build_stack(struct task *t, const struct exec_plan *p, const stru
     return s.err ? s.err : (int64_t)s.sp;
 }
 
-/* --- vDSO, registers ------------------------------------------------------------------------------ */
+/* --- vDSO, registers -------------------------------------------------------------------------- */
 
 static int map_vdso(struct task *t)
 {

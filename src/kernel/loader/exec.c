@@ -67,7 +67,8 @@ int exec_add_env(struct machine *m, struct exec_plan *p, const char *s, size_t l
 }
 
 /* Puts strings in place of argv[0] (a script's interpreter, its argument, the script). */
-static int replace_argv0(struct machine *m, struct exec_plan *p, const char *const *front, unsigned n)
+static int replace_argv0(struct machine *m, struct exec_plan *p, const char *const *front,
+                         unsigned n)
 {
     char *old = p->strings;
     uint64_t old_len = p->strings_len;
@@ -88,7 +89,8 @@ static int replace_argv0(struct machine *m, struct exec_plan *p, const char *con
     return err;
 }
 
-static int open_program(struct task *t, int dirfd, const char *path, uint32_t flags, struct file **out)
+static int open_program(struct task *t, int dirfd, const char *path, uint32_t flags,
+                        struct file **out)
 {
     struct path where;
     int err = vfs_lookup(t, dirfd, path, flags, &where);
@@ -217,7 +219,7 @@ int exec_resolve(struct task *t, int dirfd, const char *path, uint32_t flags, st
     return err;
 }
 
-/* --- from the call to the new program -------------------------------------------------------------- */
+/* --- from the call to the new program --------------------------------------------------------- */
 
 static int read_vector(struct task *t, uint64_t addr, struct exec_plan *p, bool env, char *buf)
 {
@@ -233,7 +235,8 @@ static int read_vector(struct task *t, uint64_t addr, struct exec_plan *p, bool 
         if (n < 0) {
             return n == -ENAMETOOLONG ? -E2BIG : (int)n;
         }
-        int err = env ? exec_add_env(t->m, p, buf, (size_t)n) : exec_add_arg(t->m, p, buf, (size_t)n);
+        int err =
+            env ? exec_add_env(t->m, p, buf, (size_t)n) : exec_add_arg(t->m, p, buf, (size_t)n);
         if (err) {
             return err;
         }
@@ -298,8 +301,8 @@ static void set_exe(struct task *t, struct exec_plan *plan)
     p->exe_file = file_get(plan->exe);
 }
 
-/* A process the kernel started has nobody to report an error to but its own stderr, in the words and
- * with the exit status of `docker exec` and sh(1). */
+/* A process the kernel started has nobody to report an error to but its own stderr, in the words
+ * and with the exit status of `docker exec` and sh(1). */
 static _Noreturn void spawn_failed(struct task *t, const char *name, int err)
 {
     char text[512];
@@ -345,8 +348,8 @@ static void resolve_spawn(struct task *t, struct exec_plan *p)
 {
     char *name = kstrdup(t->m, p->strings, str_len(p->strings));
     bool has_slash = str_chr(name, '/', str_len(name)) != NULL;
-    int err = has_slash ? exec_resolve(t, AT_FDCWD, name, LOOKUP_FOLLOW, p)
-                        : resolve_in_path(t, p, name);
+    int err =
+        has_slash ? exec_resolve(t, AT_FDCWD, name, LOOKUP_FOLLOW, p) : resolve_in_path(t, p, name);
     if (err) {
         exec_plan_free(t->m, p);
         spawn_failed(t, name, err);
@@ -438,7 +441,8 @@ static struct sysret begin(struct task *t, struct exec_plan *p)
     return sys_noreturn();
 }
 
-/* First attempt: gather and check, then end the other threads; later ones: wait until they are gone. */
+/* First attempt: gather and check, then end the other threads; later ones: wait until they are
+ * gone. */
 static struct sysret do_exec(struct task *t, const struct sysargs *a, int dirfd, uint32_t flags)
 {
     struct exec_plan *p = (struct exec_plan *)(uintptr_t)t->call.scratch[0];

@@ -1,4 +1,4 @@
-/* The shared object every guest finds through AT_SYSINFO_EHDR; built from sdk/vdso and linked in. */
+/* The shared object every guest finds through AT_SYSINFO_EHDR; built from sdk/vdso and linked in */
 #ifndef EVERETT_KERNEL_LOADER_VDSO_H
 #define EVERETT_KERNEL_LOADER_VDSO_H
 

@@ -31,8 +31,8 @@ static bool map_run(struct machine *m, struct vma *v, uint64_t va, int *signo, i
     uint64_t page = v->pgoff + ((va - v->start) >> PAGE_SHIFT);
     uint64_t room = (v->end - round_down_u64(va, PAGE_SIZE)) >> PAGE_SHIFT;
     bool writable = v->prot & PROT_WRITE;
-    struct page_run run = inode_page_run(m, v->file->inode, page,
-                                         min_u64(room, FAULT_RUN_PAGES), true, writable);
+    struct page_run run =
+        inode_page_run(m, v->file->inode, page, min_u64(room, FAULT_RUN_PAGES), true, writable);
     if (run.beyond_end || run.store == PAGES_NONE) {
         *signo = SIGNAL_BUS;
         *code = 2; /* BUS_ADRERR */
@@ -40,9 +40,9 @@ static bool map_run(struct machine *m, struct vma *v, uint64_t va, int *signo, i
     }
     uint64_t n = min_u64(run.pages, room);
     bool shared = run.store == PAGES_DATA;
-    int err = m->port->map(round_down_u64(va, PAGE_SIZE), n << PAGE_SHIFT, v->prot,
-                           shared ? PORT_MAP_DATA : PORT_MAP_PACK, run.pack_file, run.offset,
-                           shared);
+    int err =
+        m->port->map(round_down_u64(va, PAGE_SIZE), n << PAGE_SHIFT, v->prot,
+                     shared ? PORT_MAP_DATA : PORT_MAP_PACK, run.pack_file, run.offset, shared);
     if (err) {
         m->port->panic("the host refused to map file pages");
     }

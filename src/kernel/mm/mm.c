@@ -270,7 +270,8 @@ static int host_map_pages(struct machine *m, const struct vma *v, uint64_t va, u
     enum port_map_store store = run->store == PAGES_NONE   ? PORT_MAP_ANON
                                 : run->store == PAGES_PACK ? PORT_MAP_PACK
                                                            : PORT_MAP_DATA;
-    return m->port->map(va, pages << PAGE_SHIFT, v->prot, store, run->pack_file, run->offset, shared);
+    return m->port->map(va, pages << PAGE_SHIFT, v->prot, store, run->pack_file, run->offset,
+                        shared);
 }
 
 /* A private mapping: everything the file has, holes as zero pages, nothing beyond its end. */

@@ -11,34 +11,34 @@ struct machine;
 struct task;
 
 enum vma_backing {
-    VMA_ANON,  /* private zero pages */
-    VMA_FILE,  /* a file's pages, private or shared */
-    VMA_STACK, /* grows down within its reserved range */
+    VMA_ANON,    /* private zero pages */
+    VMA_FILE,    /* a file's pages, private or shared */
+    VMA_STACK,   /* grows down within its reserved range */
     VMA_SPECIAL, /* vDSO and time page */
 };
 
 /* Never overlap; sorted by start. */
 struct vma {
-    uint64_t start, end;  /* page-aligned */
-    uint32_t prot;        /* PROT_* */
-    uint32_t max_prot;    /* shared file mappings of read-only files: no PROT_WRITE */
-    uint32_t flags;       /* MAP_SHARED or MAP_PRIVATE, MAP_NORESERVE, MAP_GROWSDOWN */
+    uint64_t start, end; /* page-aligned */
+    uint32_t prot;       /* PROT_* */
+    uint32_t max_prot;   /* shared file mappings of read-only files: no PROT_WRITE */
+    uint32_t flags;      /* MAP_SHARED or MAP_PRIVATE, MAP_NORESERVE, MAP_GROWSDOWN */
     enum vma_backing backing;
-    struct file *file;    /* VMA_FILE: holds a reference */
-    uint64_t pgoff;       /* VMA_FILE: file page of `start` */
-    const char *name;     /* "[heap]", "[stack]", "[vdso]", or NULL */
+    struct file *file; /* VMA_FILE: holds a reference */
+    uint64_t pgoff;    /* VMA_FILE: file page of `start` */
+    const char *name;  /* "[heap]", "[stack]", "[vdso]", or NULL */
     bool locked, dontfork;
 };
 
 enum mm_host {
-    MM_HOST_NONE,  /* no host process yet: the zygote makes one at the first switch to it */
+    MM_HOST_NONE, /* no host process yet: the zygote makes one at the first switch to it */
     MM_HOST_ALIVE,
 };
 
 struct mm {
     struct machine *m;
-    uint32_t slot;  /* in machine->mms and in the control page */
-    uint32_t refs;  /* tasks */
+    uint32_t slot; /* in machine->mms and in the control page */
+    uint32_t refs; /* tasks */
     enum mm_host host;
     struct vma **vmas;
     uint32_t vma_count, vma_cap;
@@ -47,9 +47,9 @@ struct mm {
     uint64_t arg_start, arg_end, env_start, env_end;
     uint64_t auxv[64]; /* pairs, for /proc/PID/auxv */
     uint32_t auxv_count;
-    uint64_t total_pages; /* mapped, for rlimits and statm */
-    uint32_t kstack_count;  /* slots ever used */
-    uint32_t *kstack_free;  /* LIFO of freed slots */
+    uint64_t total_pages;  /* mapped, for rlimits and statm */
+    uint32_t kstack_count; /* slots ever used */
+    uint32_t *kstack_free; /* LIFO of freed slots */
     uint32_t kstack_free_count, kstack_free_cap;
     uint32_t patch_count;
     void *patches; /* entry layer: call sites patched in this address space */

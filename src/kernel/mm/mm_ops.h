@@ -19,7 +19,7 @@ struct map_request {
     uint32_t prot, flags; /* PROT_*, MAP_* */
     uint32_t no_prot;     /* PROT_* bits mprotect may never add */
     enum vma_backing backing;
-    struct file *file;    /* borrowed */
+    struct file *file; /* borrowed */
     uint64_t pgoff;
     const char *name;
 };

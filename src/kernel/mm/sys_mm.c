@@ -1,4 +1,4 @@
-/* mmap(2), munmap(2), mprotect(2), mremap(2), brk(2), madvise(2), msync(2), mlock(2), mincore(2). */
+/* mmap(2), munmap(2), mprotect(2), mremap(2), brk(2), madvise(2), msync(2), mlock(2), mincore(2) */
 #include <linux/mman.h>
 
 #include "abi/layout.h"
@@ -18,12 +18,12 @@
 
 #ifndef RLIMIT_DATA
 #define RLIMIT_DATA 2
-#define RLIMIT_AS 9
+#define RLIMIT_AS   9
 #endif
 
 #define ALL_FLAGS                                                                                  \
     (MAP_SHARED | MAP_PRIVATE | MAP_SHARED_VALIDATE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT |      \
-     MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE |   \
+     MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE |  \
      MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_FIXED_NOREPLACE)
 
 /* The checks of do_mmap (mm/mmap.c) for a file. */
@@ -224,7 +224,7 @@ struct sysret sys_brk(struct task *t, const struct sysargs *a)
     return sys_done((int64_t)want);
 }
 
-/* --- mremap ------------------------------------------------------------------------------------ */
+/* --- mremap ----------------------------------------------------------------------------------- */
 
 static int64_t grow_in_place(struct task *t, struct vma *v, uint64_t add)
 {
@@ -320,7 +320,7 @@ struct sysret sys_mremap(struct task *t, const struct sysargs *a)
     return sys_done(move_mapping(t, v, to, new_len));
 }
 
-/* --- advice and the like ------------------------------------------------------------------------ */
+/* --- advice and the like ---------------------------------------------------------------------- */
 
 static int discard(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
 {

@@ -76,9 +76,9 @@ struct uio {
     struct task *task;
     bool user;
     uint32_t nsegs;
-    uint32_t seg;  /* current segment */
-    uint64_t off;  /* within it */
-    uint64_t left; /* bytes until the end */
+    uint32_t seg;               /* current segment */
+    uint64_t off;               /* within it */
+    uint64_t left;              /* bytes until the end */
     const struct uio_seg *segs; /* borrowed */
     struct uio_seg one;         /* storage for the single-segment forms */
 };
@@ -91,10 +91,10 @@ void uio_init_segs(struct uio *u, struct task *t, const struct uio_seg *segs, ui
  * with kfree). Linux's rules: EINVAL above UIO_MAXIOV or a negative length, EFAULT. */
 int uio_read_iovec(struct task *t, gaddr iov, uint64_t count, struct uio_seg **segs) must_check;
 
-/* Moves up to n bytes at the cursor and advances it. Returns the count; fewer than min(n, left) only
- * at an inaccessible address, and -EFAULT if that happens at the very first byte. */
-int64_t uio_copy_to(struct uio *u, const void *src, uint64_t n);   /* kernel -> segments */
-int64_t uio_copy_from(struct uio *u, void *dst, uint64_t n);       /* segments -> kernel */
+/* Moves up to n bytes at the cursor and advances it. Returns the count; fewer than min(n, left)
+ * only at an inaccessible address, and -EFAULT if that happens at the very first byte. */
+int64_t uio_copy_to(struct uio *u, const void *src, uint64_t n); /* kernel -> segments */
+int64_t uio_copy_from(struct uio *u, void *dst, uint64_t n);     /* segments -> kernel */
 int64_t uio_zero(struct uio *u, uint64_t n);
 
 #endif

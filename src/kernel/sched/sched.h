@@ -1,6 +1,6 @@
-/* Scheduler: one queue of runnable tasks a universe, in order of becoming runnable. Exactly one task
- * runs at a time. Switches happen at blocking calls, sched_yield, after SCHED_CLOCK_STREAK clock
- * reads in a row, after SCHED_CALL_SLICE calls, and where the `sched` stream says so. */
+/* Scheduler: one queue of runnable tasks a universe, in order of becoming runnable. Exactly one
+ * task runs at a time. Switches happen at blocking calls, sched_yield, after SCHED_CLOCK_STREAK
+ * clock reads in a row, after SCHED_CALL_SLICE calls, and where the `sched` stream says so. */
 #ifndef EVERETT_KERNEL_SCHED_SCHED_H
 #define EVERETT_KERNEL_SCHED_SCHED_H
 
@@ -26,7 +26,7 @@ struct task *sched_take(struct machine *m);
 
 /* The current task goes to the end of the queue if anybody else can run. */
 void sched_yield_current(struct machine *m);
-/* At the end of every call: does a rule demand a switch? `preemptible`: the stream may demand one. */
+/* At the end of every call: does a rule demand a switch? `preemptible`: the stream may do so. */
 bool sched_should_switch(struct machine *m, bool preemptible);
 
 #endif

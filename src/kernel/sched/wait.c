@@ -28,7 +28,7 @@ void waitq_del(struct waiter *w)
     }
 }
 
-/* POLLERR and POLLHUP concern everybody (poll(2)); an empty mask on either side means "anything". */
+/* POLLERR and POLLHUP concern everybody (poll(2)); an empty mask on either side means "anything" */
 static bool interested(const struct waiter *w, uint32_t mask)
 {
     return !mask || !w->mask || ((w->mask | ABI_POLLERR | ABI_POLLHUP) & mask);

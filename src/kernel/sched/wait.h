@@ -45,7 +45,6 @@ void task_wait_until(struct task *t, vtime when);
  * later ones. */
 vtime task_call_deadline(struct task *t, uint64_t timeout_ns);
 
-
 /* Forgets every registration of the task. Done by task_wake and at the end of a call. */
 void task_cancel_waits(struct task *t);
 

@@ -69,7 +69,8 @@ static void add_path(struct line *l, struct task *t, uint64_t addr)
     }
 }
 
-static void add_arg(struct line *l, struct task *t, const char *kind, const uint64_t *a, int64_t ret)
+static void add_arg(struct line *l, struct task *t, const char *kind, const uint64_t *a,
+                    int64_t ret)
 {
     uint64_t v = a[0];
     switch (*kind) {
@@ -120,7 +121,8 @@ void strace_call(struct task *t, const struct syscall_row *row, const struct sys
 {
     struct line l = {.len = 0};
     uint64_t us = t->m->clock.now / NSEC_PER_USEC;
-    add(&l, "[%d] %lu.%06lu ", t->tid, (unsigned long)(us / 1000000), (unsigned long)(us % 1000000));
+    add(&l, "[%d] %lu.%06lu ", t->tid, (unsigned long)(us / 1000000),
+        (unsigned long)(us % 1000000));
     if (!row) {
         add(&l, "syscall_%#lx(%#lx, %#lx, %#lx)", (unsigned long)a->nr, (unsigned long)a->a[0],
             (unsigned long)a->a[1], (unsigned long)a->a[2]);

@@ -37,8 +37,8 @@ static struct sysret futex_wait(struct task *t, const struct sysargs *a, bool sh
     if (fw->state == FUTEX_WOKEN) {
         return sys_done(0);
     }
-    /* Woken for another reason (a signal that another thread took): whoever changed the word meanwhile
-     * found nobody to wake, so it must be looked at again, as Linux does. */
+    /* Woken for another reason (a signal that another thread took): whoever changed the word
+     * meanwhile found nobody to wake, so it must be looked at again, as Linux does. */
     if (fw->state == FUTEX_WAITING && machine_now(t->m) >= deadline) {
         return sys_done(-ETIMEDOUT);
     }

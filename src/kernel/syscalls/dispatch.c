@@ -108,10 +108,10 @@ static void end_call(struct task *t)
     task_cancel_waits(t);
 }
 
-/* Where the `sched` stream may take the processor away: input and output. Runtimes expect to lose it
- * there. Not at memory, signal and futex calls: those are made in the middle of a runtime's own
- * critical sections, and its other threads may spin for them without any call (Go's sweeper waits so),
- * which on one processor would be for ever. */
+/* Where the `sched` stream may take the processor away: input and output. Runtimes expect to lose
+ * it there. Not at memory, signal and futex calls: those are made in the middle of a runtime's own
+ * critical sections, and its other threads may spin for them without any call (Go's sweeper waits
+ * so), which on one processor would be for ever. */
 static bool may_preempt_after(uint64_t nr)
 {
     switch (nr) {
@@ -160,7 +160,8 @@ void syscall_dispatch(struct task *t)
 {
     struct machine *m = t->m;
     struct guest_regs *regs = task_regs(t);
-    struct sysargs args = {regs->rax, {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9}};
+    struct sysargs args = {regs->rax,
+                           {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9}};
     regs->orig_rax = args.nr;
     task_charge(t);
     m->sched.calls++;

@@ -152,8 +152,8 @@ struct sysret sys_splice(struct task *t, const struct sysargs *a)
     } else {
         return sys_done(-EINVAL);
     }
-    if (r > 0 && (splice_store_pos(t, in, a->a[1], in_pos) ||
-                  splice_store_pos(t, out, a->a[3], out_pos))) {
+    if (r > 0 &&
+        (splice_store_pos(t, in, a->a[1], in_pos) || splice_store_pos(t, out, a->a[3], out_pos))) {
         return sys_done(-EFAULT);
     }
     return wait_or_end(t, r, &wait, flags & FLAG_NONBLOCK, 0);
@@ -262,8 +262,8 @@ struct sysret sys_copy_file_range(struct task *t, const struct sysargs *a)
     if (r == 0 && len > 0) {
         r = splice_file_to_file(t, in, &in_pos, out, &out_pos, len, &wait);
     }
-    if (r > 0 && (splice_store_pos(t, in, a->a[1], in_pos) ||
-                  splice_store_pos(t, out, a->a[3], out_pos))) {
+    if (r > 0 &&
+        (splice_store_pos(t, in, a->a[1], in_pos) || splice_store_pos(t, out, a->a[3], out_pos))) {
         return sys_done(-EFAULT);
     }
     return sys_done(r);

@@ -7,7 +7,7 @@
 enum sysret_kind {
     SYSRET_DONE,     /* value: result or negative errno (ERESTART* allowed) */
     SYSRET_BLOCK,    /* sleep until woken, then call again; value: -errno if a signal comes first */
-    SYSRET_NORETURN, /* the task's registers are already what they must be (exec, sigreturn, exit) */
+    SYSRET_NORETURN, /* the task's registers are what they must be (exec, sigreturn, exit) */
 };
 
 struct sysret {
@@ -26,7 +26,7 @@ static inline struct sysret sys_block(void)
     return (struct sysret){SYSRET_BLOCK, -512};
 }
 
-/* With another errno when a signal interrupts it: -EINTR for poll, epoll_wait, select, sigwait ... */
+/* With another errno when a signal interrupts it: -EINTR for poll, epoll_wait, select, sigwait */
 static inline struct sysret sys_block_or(int64_t errno_if_signal)
 {
     return (struct sysret){SYSRET_BLOCK, errno_if_signal};

@@ -2,7 +2,8 @@
 
 static const struct syscall_row rows[SYSCALL_MAX] = {
 #define SYSCALL(nr, call, arguments, lvl, text)                                                    \
-    [nr] = {.name = #call, .fn = sys_##call, .args = arguments, .level = SYSCALL_##lvl, .note = text},
+    [nr] = {                                                                                       \
+        .name = #call, .fn = sys_##call, .args = arguments, .level = SYSCALL_##lvl, .note = text},
 #include "kernel/syscalls/table.def"
 #undef SYSCALL
 };

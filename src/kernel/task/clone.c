@@ -27,7 +27,7 @@
 
 struct clone_request {
     uint64_t flags;
-    uint64_t stack;      /* stack pointer of the child; 0 keeps the parent's */
+    uint64_t stack; /* stack pointer of the child; 0 keeps the parent's */
     uint64_t parent_tid, child_tid, pidfd, tls;
     int exit_signal;
 };
@@ -49,8 +49,8 @@ static int check_flags(struct task *t, const struct clone_request *r)
     return f & CLONE_PIDFD && f & CLONE_THREAD ? -EINVAL : 0;
 }
 
-/* The number the pidfd will get, told to the guest before there is a child, so that nothing needs to
- * be undone: nobody can take it in between. */
+/* The number the pidfd will get, told to the guest before there is a child, so that nothing needs
+ * to be undone: nobody can take it in between. */
 static int64_t reserve_pidfd(struct task *t, const struct clone_request *r)
 {
     int fd = anon_file_install(t, pidfd_create(t->process, 0), true);

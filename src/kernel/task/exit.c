@@ -32,8 +32,7 @@ static void end_thread(struct task *t, int status)
 void process_kill_others(struct task *t, int status)
 {
     struct task *other;
-    list_for_each_entry(other, &t->process->threads, thread_link)
-    {
+    list_for_each_entry (other, &t->process->threads, thread_link) {
         if (other != t && other->state != TASK_DEAD) {
             end_thread(other, status);
         }
@@ -108,8 +107,7 @@ static void reparent_children(struct process *p)
 {
     struct process *reaper = find_reaper(p);
     struct process *child, *tmp;
-    list_for_each_entry_safe(child, tmp, &p->children, sibling_link)
-    {
+    list_for_each_entry_safe (child, tmp, &p->children, sibling_link) {
         list_del(&child->sibling_link);
         child->parent = reaper;
         if (reaper && reaper == p->node->init && p->node->plan->init && !reaper->child_subreaper) {
@@ -217,8 +215,7 @@ void node_kill_all(struct node *n, bool by_injector)
 {
     struct process *p, *tmp;
     node_resume(n);
-    list_for_each_entry_safe(p, tmp, &n->processes, node_link)
-    {
+    list_for_each_entry_safe (p, tmp, &n->processes, node_link) {
         if (p->zombie) {
             continue;
         }
@@ -228,8 +225,7 @@ void node_kill_all(struct node *n, bool by_injector)
             p->exit_status = SIGNAL_KILL;
         }
         struct task *t;
-        list_for_each_entry(t, &p->threads, thread_link)
-        {
+        list_for_each_entry (t, &p->threads, thread_link) {
             end_thread(t, p->exit_status);
         }
     }
@@ -239,8 +235,7 @@ void node_pause(struct node *n)
 {
     struct task *t, *tmp;
     n->paused = true;
-    list_for_each_entry_safe(t, tmp, &n->m->sched.runnable, run_link)
-    {
+    list_for_each_entry_safe (t, tmp, &n->m->sched.runnable, run_link) {
         if (t->node == n) {
             list_del(&t->run_link);
             list_add_tail(&n->held, &t->run_link);
@@ -252,8 +247,7 @@ void node_resume(struct node *n)
 {
     struct task *t, *tmp;
     n->paused = false;
-    list_for_each_entry_safe(t, tmp, &n->held, run_link)
-    {
+    list_for_each_entry_safe (t, tmp, &n->held, run_link) {
         list_del(&t->run_link);
         list_add_tail(&n->m->sched.runnable, &t->run_link);
     }

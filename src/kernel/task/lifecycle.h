@@ -16,7 +16,7 @@ struct task;
 _Noreturn void task_exit(struct task *t, int status);
 /* The whole thread group ends (exit_group, fatal signal). */
 _Noreturn void task_exit_group(struct task *t, int status);
-/* Marks every other thread of t's process to end at its next scheduling; they need not be runnable. */
+/* Marks every other thread of t's process to end at its next scheduling, runnable or not. */
 void process_kill_others(struct task *t, int status);
 
 /* A new task in `p`, with a pid of the node (tid 0: the next free one). Not yet runnable. NULL when
@@ -27,8 +27,8 @@ struct process *process_create(struct node *n, struct process *parent);
 /* A zombie is gone for good: waited for, or nobody will. */
 void process_reap(struct process *p);
 
-/* The thread ends or execs: the parts of Linux's mm_release that touch guest memory (robust mutexes,
- * the word that joiners wait for). The old address space is still the running one. */
+/* The thread ends or execs: the parts of Linux's mm_release that touch guest memory (robust
+ * mutexes, the word that joiners wait for). The old address space is still the running one. */
 void task_leave_memory(struct task *t);
 
 /* The child has its own address space now or is gone: its vfork parent goes on. */

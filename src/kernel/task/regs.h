@@ -21,7 +21,7 @@ struct guest_regs {
 #define GUEST_CS 0x33u
 #define GUEST_SS 0x2bu
 /* CF PF AF ZF SF TF DF OF RF NT AC ID: what a guest may set itself. */
-#define GUEST_FLAGS_MASK 0x254dd5ul
+#define GUEST_FLAGS_MASK  0x254dd5ul
 #define GUEST_FLAGS_FIXED 0x202ul
 
 struct guest_regs *task_regs(const struct task *t);

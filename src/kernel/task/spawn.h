@@ -19,9 +19,9 @@ struct spawn {
     uint32_t uid, gid;
     const uint32_t *groups;
     uint32_t ngroups;
-    struct file *stdio[3];   /* references are taken over */
+    struct file *stdio[3]; /* references are taken over */
     uint32_t command_id;
-    bool new_pid1;           /* becomes PID 1 of its node */
+    bool new_pid1; /* becomes PID 1 of its node */
     void (*on_exit)(struct machine *m, struct process *p);
     void *on_exit_data;
 };

@@ -134,7 +134,7 @@ struct sysret sys_kcmp(struct task *t, const struct sysargs *a)
     return sys_done(compare(x, y, a));
 }
 
-/* --- refused ----------------------------------------------------------------------------------- */
+/* --- refused ---------------------------------------------------------------------------------- */
 
 #define NAMESPACE_FLAGS                                                                            \
     (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |  \

@@ -4,8 +4,8 @@
 
 #include "abi/linux.h"
 #include "base/list.h"
-#include "kernel/sched/wait.h"
 #include "base/stream.h"
+#include "kernel/sched/wait.h"
 #include "kernel/signal/signal.h"
 
 struct dentry;
@@ -34,9 +34,9 @@ enum task_start {
 
 /* State of the call in progress; zeroed when a call is first dispatched. */
 struct task_call {
-    bool retry;      /* this is not the first attempt */
-    vtime deadline;  /* of task_call_deadline; 0 = none yet */
-    uint64_t progress; /* bytes or items done in earlier attempts */
+    bool retry;          /* this is not the first attempt */
+    vtime deadline;      /* of task_call_deadline; 0 = none yet */
+    uint64_t progress;   /* bytes or items done in earlier attempts */
     uint64_t scratch[6]; /* the handler's own */
     void *held;          /* kalloc'ed by the handler; freed when the call ends, however it ends */
 };
@@ -69,11 +69,11 @@ struct task {
     struct node *node;
     struct process *process;
     struct mm *mm;
-    uint64_t id;      /* creation order in the universe: the comparator wherever tasks order */
+    uint64_t id; /* creation order in the universe: the comparator wherever tasks order */
     abi_pid tid;
     enum task_state state;
     enum task_start start;
-    uint32_t kstack;  /* slot in its mm's private area */
+    uint32_t kstack; /* slot in its mm's private area */
     struct list_head run_link;
     struct list_head thread_link; /* in process->threads */
 
@@ -97,8 +97,8 @@ struct task {
     uint64_t robust_list, robust_list_len;
     uint64_t rseq;
     char comm[16];
-    vtime cpu_time_ns;         /* modelled */
-    vtime cpu_check_ns;        /* whoever charges time calls cpu_timers_check from here on */
+    vtime cpu_time_ns;  /* modelled */
+    vtime cpu_check_ns; /* whoever charges time calls cpu_timers_check from here on */
     vtime start_time;
     struct exec_plan *exec;    /* START_EXEC */
     struct task *vfork_parent; /* waits until this task execs or exits */
@@ -128,32 +128,32 @@ struct process {
     struct node *node;
     uint64_t id;
     abi_pid pid, pgid, sid;
-    struct process *parent; /* NULL: the kernel (PID 1, test commands) */
-    struct list_head children;  /* struct process sibling_link, by creation */
+    struct process *parent;    /* NULL: the kernel (PID 1, test commands) */
+    struct list_head children; /* struct process sibling_link, by creation */
     struct list_head sibling_link;
     struct list_head node_link;
-    struct list_head threads;   /* struct task thread_link, leader first while alive */
+    struct list_head threads; /* struct task thread_link, leader first while alive */
     struct task *leader;
-    uint32_t thread_count;      /* alive */
+    uint32_t thread_count; /* alive */
     struct process_signals sig;
     struct rlimit_pair rlimits[RLIMIT_COUNT];
-    struct waitq child_wait;    /* wait4 sleeps here */
+    struct waitq child_wait; /* wait4 sleeps here */
     bool zombie, group_exit, dumpable, child_subreaper;
-    bool kernel_reaps;          /* an orphan of a node with `init: true`: nobody else will */
-    bool by_injector;           /* its death was a fault or the composer's doing */
-    int exit_status;            /* wait status once zombie */
-    int exit_signal;            /* to the parent: SIGCHLD, 0, ... */
+    bool kernel_reaps; /* an orphan of a node with `init: true`: nobody else will */
+    bool by_injector;  /* its death was a fault or the composer's doing */
+    int exit_status;   /* wait status once zombie */
+    int exit_signal;   /* to the parent: SIGCHLD, 0, ... */
     bool stop_reported, continue_pending;
-    bool exec_done;             /* since its fork (setpgid) */
+    bool exec_done; /* since its fork (setpgid) */
     bool thp_disabled;
-    uint32_t membarrier;        /* commands registered for */
-    char *exe_path;             /* kalloc'ed: /proc/PID/exe */
+    uint32_t membarrier; /* commands registered for */
+    char *exe_path;      /* kalloc'ed: /proc/PID/exe */
     struct file *exe_file;
-    struct file *tty;           /* controlling terminal */
-    uint32_t command_id;        /* test command it belongs to, inherited; 0 none */
+    struct file *tty;    /* controlling terminal */
+    uint32_t command_id; /* test command it belongs to, inherited; 0 none */
     vtime start_time, children_cpu_ns;
-    vtime dead_cpu_ns;          /* CPU time of threads that have gone */
-    struct stream entropy;      /* its own getrandom stream */
+    vtime dead_cpu_ns;     /* CPU time of threads that have gone */
+    struct stream entropy; /* its own getrandom stream */
     /* What exec passed: arguments, then environment (proc_exec_done). kalloc'ed; others see it in
      * /proc/PID/cmdline, as the memory itself can only be read by its owner. */
     char *arg_text;

@@ -1,9 +1,9 @@
 /* wait4(2), waitid(2). */
 #include "abi/signal_abi.h"
 #include "kernel/machine.h"
+#include "kernel/mm/usercopy.h"
 #include "kernel/node.h"
 #include "kernel/sched/sched.h"
-#include "kernel/mm/usercopy.h"
 #include "kernel/syscalls/handlers.h"
 #include "kernel/task/lifecycle.h"
 #include "kernel/task/task.h"
@@ -77,8 +77,7 @@ static int find(struct task *t, const struct wait_request *r, struct wait_result
 {
     int result = -ECHILD;
     struct process *c;
-    list_for_each_entry(c, &t->process->children, sibling_link)
-    {
+    list_for_each_entry (c, &t->process->children, sibling_link) {
         if (eligible(c, r)) {
             if (ready(c, r, out)) {
                 return 1;
@@ -190,7 +189,7 @@ struct sysret sys_waitid(struct task *t, const struct sysargs *a)
         info.code = w.code;
         info.child.pid = w.child->pid;
         info.child.uid = w.child->leader->cred.uid;
-        info.child.status = w.code == ABI_CLD_CONTINUED ? SIGNAL_CONT
+        info.child.status = w.code == ABI_CLD_CONTINUED                   ? SIGNAL_CONT
                             : status_is_code || w.code == ABI_CLD_STOPPED ? w.status >> 8 & 0xff
                                                                           : w.status & 0x7f;
         usage_of(w.child, usage);

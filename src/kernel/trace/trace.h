@@ -23,7 +23,8 @@ void trace_text(struct machine *m, enum event_type type, const struct node *node
                 size_t len);
 /* Something not covered: `what` like "ioctl" or "socket option"; says it once per (what, number,
  * detail). `answered` is the negative errno given. */
-void trace_unknown(struct task *t, const char *what, uint64_t number, uint64_t detail, int answered);
+void trace_unknown(struct task *t, const char *what, uint64_t number, uint64_t detail,
+                   int answered);
 /* A draw that shaped the history. */
 void trace_decision(struct machine *m, uint32_t stream, const struct node *node, uint64_t index,
                     uint64_t value, const char *what);

@@ -8,8 +8,8 @@
 #include "kernel/vfs/memfs.h"
 #include "kernel/vfs/vfs_priv.h"
 
-/* After so many questions about a directory its listing, which comes with attributes, answers further
- * ones: each costs a round trip to the runner. */
+/* After so many questions about a directory its listing, which comes with attributes, answers
+ * further ones: each costs a round trip to the runner. */
 #define QUESTIONS_BEFORE_LISTING 6u
 /* New files of the overlay get numbers above all that the runner will ever give. */
 #define IMPORT_INO_MAX 0x7fffffffull

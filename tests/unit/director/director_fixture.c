@@ -130,8 +130,8 @@ struct process *process_spawn(struct machine *m, const struct spawn *s)
     if (w->spawned) {
         w->spawned(w, s);
     }
-    a->script = w->script ? w->script(w, s)
-                          : (struct script){.life_ns = s->new_pid1 ? VTIME_NEVER : 0};
+    a->script =
+        w->script ? w->script(w, s) : (struct script){.life_ns = s->new_pid1 ? VTIME_NEVER : 0};
     a->p.exit_status = a->script.status;
     if (a->script.life_ns != VTIME_NEVER) {
         timer_arm(m, &a->timer, machine_now(m) + a->script.life_ns, s->node->index, actor_end);
@@ -151,8 +151,7 @@ int signal_send_process(struct process *p, const struct siginfo *info)
 int signal_send_group(struct node *n, int32_t pgid, const struct siginfo *info)
 {
     struct process *p, *tmp;
-    list_for_each_entry_safe(p, tmp, &n->processes, node_link)
-    {
+    list_for_each_entry_safe (p, tmp, &n->processes, node_link) {
         if (p->pgid == pgid) {
             signal_send_process(p, info);
         }
@@ -164,8 +163,7 @@ void node_kill_all(struct node *n, bool by_injector)
 {
     struct process *p;
     node_resume(n);
-    list_for_each_entry(p, &n->processes, node_link)
-    {
+    list_for_each_entry (p, &n->processes, node_link) {
         if (!p->zombie) {
             p->by_injector |= by_injector;
             actor_kill((struct actor *)p, SIGNAL_KILL);
@@ -183,8 +181,7 @@ void node_resume(struct node *n)
 {
     struct process *p;
     n->paused = false;
-    list_for_each_entry(p, &n->processes, node_link)
-    {
+    list_for_each_entry (p, &n->processes, node_link) {
         struct actor *a = (struct actor *)p;
         if (a->due_while_paused) {
             a->due_while_paused = false;
@@ -383,8 +380,7 @@ void world_destroy(struct world *w)
 {
     for (uint32_t i = 0; i < w->m->node_count; i++) {
         struct process *p, *tmp;
-        list_for_each_entry_safe(p, tmp, &w->nodes[i].processes, node_link)
-        {
+        list_for_each_entry_safe (p, tmp, &w->nodes[i].processes, node_link) {
             list_del(&p->node_link);
             free(p);
         }

@@ -9,8 +9,8 @@
 #include "kernel/task/spawn.h"
 
 #define WORLD_NODES_MAX 8u
-#define MS NSEC_PER_MSEC
-#define SEC NSEC_PER_SEC
+#define MS              NSEC_PER_MSEC
+#define SEC             NSEC_PER_SEC
 
 /* What a spawned process will do. */
 struct script {
@@ -40,9 +40,9 @@ struct world {
     /* What the network was told. */
     struct link_policy *links; /* [from * nodes + to] */
     bool node_up[WORLD_NODES_MAX], net_up[WORLD_NODES_MAX];
-    int up_error; /* of vfs_node_up */
+    int up_error;       /* of vfs_node_up */
     uint64_t run_limit; /* world_run ends the test beyond that many timer rounds */
-    void *data; /* the test's own */
+    void *data;         /* the test's own */
 };
 
 /* `count` nodes named n0, n1, ... with a command, no restart, seed as given. */

@@ -18,8 +18,8 @@
 
 enum kind { FIRST, PARALLEL, SERIAL, SINGLETON, ANYTIME, EVENTUALLY, FINALLY, KINDS };
 
-static const char *const prefixes[KINDS] = {"first_",     "parallel_", "serial_", "singleton_",
-                                            "anytime_",   "eventually_", "finally_"};
+static const char *const prefixes[KINDS] = {"first_",   "parallel_",   "serial_", "singleton_",
+                                            "anytime_", "eventually_", "finally_"};
 
 struct monitor {
     uint64_t seed;
@@ -211,8 +211,8 @@ static struct script act(struct world *w, const struct spawn *s)
 static void wild_faults(struct plan *plan, uint64_t mean_ns)
 {
     struct plan_fault f = {mean_ns, 100 * MS, 3 * SEC};
-    plan->faults = (struct plan_faults){.enabled = 1, .partition = f, .clog = f, .pause = f,
-                                        .kill = f};
+    plan->faults =
+        (struct plan_faults){.enabled = 1, .partition = f, .clog = f, .pause = f, .kill = f};
 }
 
 static struct world *universe(uint64_t seed, struct stream *life, uint64_t fault_mean_ns)
@@ -408,12 +408,9 @@ static void test_container_takes_command_along(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_properties),
-        cmocka_unit_test(test_same_seed_same_history),
-        cmocka_unit_test(test_discovery),
-        cmocka_unit_test(test_no_template),
-        cmocka_unit_test(test_template_only),
-        cmocka_unit_test(test_container_takes_command_along),
+        cmocka_unit_test(test_properties),    cmocka_unit_test(test_same_seed_same_history),
+        cmocka_unit_test(test_discovery),     cmocka_unit_test(test_no_template),
+        cmocka_unit_test(test_template_only), cmocka_unit_test(test_container_takes_command_along),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,8 +19,8 @@ static struct world *world_of_faults(uint32_t nodes, uint64_t seed)
     struct world *w = world_create(nodes, seed);
     struct plan *plan = fake_plan(w->fm);
     struct plan_fault f = {3 * SEC, 100 * MS, 4 * SEC};
-    plan->faults = (struct plan_faults){.enabled = 1, .partition = f, .clog = f, .pause = f,
-                                        .kill = f};
+    plan->faults =
+        (struct plan_faults){.enabled = 1, .partition = f, .clog = f, .pause = f, .kill = f};
     for (uint32_t i = 0; i < nodes; i++) {
         world_plan(w, i)->stop_grace_ns = 2 * SEC;
     }

@@ -9,8 +9,10 @@ static const struct {
     const char *name;
     enum synthetic_kind kind;
 } runs[] = {
-    {"etcd/2026-11-21T18-04", SYNTHETIC_EARLIER}, {"etcd/2026-11-22T18-04", SYNTHETIC_FAILING},
-    {"empty/run", SYNTHETIC_EMPTY},               {"setup/run", SYNTHETIC_SETUP_FAILED},
+    {"etcd/2026-11-21T18-04", SYNTHETIC_EARLIER},
+    {"etcd/2026-11-22T18-04", SYNTHETIC_FAILING},
+    {"empty/run", SYNTHETIC_EMPTY},
+    {"setup/run", SYNTHETIC_SETUP_FAILED},
     {"passing/run", SYNTHETIC_PASSING},
 };
 

@@ -115,8 +115,8 @@ static void command_finished(struct world *w, uint16_t node, const char *task, c
 static void traffic(struct world *w, uint16_t node, unsigned round)
 {
     char task[32];
-    const char *command = round % 3 ? "counter/parallel_driver_add.py"
-                                    : "counter/parallel_driver_check.py";
+    const char *command =
+        round % 3 ? "counter/parallel_driver_add.py" : "counter/parallel_driver_check.py";
     snprintf(task, sizeof task, "t%u_%u", node, round);
     command_started(w, node, task, command);
     for (unsigned i = 0; i < 5; i++) {
@@ -174,8 +174,8 @@ static void check_counter(struct world *w, bool lost)
     build_at(&w->b, w->b.vtime_ns + 172 * MS);
     command_started(w, CLIENT1, "tc", "counter/parallel_driver_check.py");
     hostile(w);
-    build_output(&w->b, CLIENT1, 61, 1, 9, lost ? "Client: read 1 less than was acknowledged"
-                                                 : "Client: validation ok!");
+    build_output(&w->b, CLIENT1, 61, 1, 9,
+                 lost ? "Client: read 1 less than was acknowledged" : "Client: validation ok!");
     snprintf(details, sizeof details, "{\"expected\":%u,\"read\":%u,\"node\":\"etcd1\"}", expected,
              expected - lost);
     build_assert(&w->b, CLIENT1, 61, LOST, "always", true, true, !lost, details);
@@ -225,11 +225,11 @@ static void play(struct world *w)
     build_end(&w->b, END_TIME_LIMIT, true, "");
 }
 
-static int add_universe(struct store *s, uint64_t number, enum synthetic_kind kind,
-                        struct err *err)
+static int add_universe(struct store *s, uint64_t number, enum synthetic_kind kind, struct err *err)
 {
     struct world w = {.number = number, .kind = kind};
-    struct store_universe u = {.number = number, .seed = number * 7919,
+    struct store_universe u = {.number = number,
+                               .seed = number * 7919,
                                .input_hash = (int64_t)(number * 0x9e3779b97f4a7c15u + 1),
                                .parent = -1};
     struct store_writer *writer = store_universe_begin(s, &u, err);
@@ -255,14 +255,22 @@ static int fill(struct store *s, enum synthetic_kind kind, struct err *err)
         return -1;
     }
     for (uint64_t i = 0; i < count; i++) {
-        struct store_progress p = {(i + 1) * S, (i + 1) * 14 * S, i + 1, 40 * i / (i + 4) + i / 3,
-                                   5, kind == SYNTHETIC_FAILING && i > 1};
+        struct store_progress p = {(i + 1) * S, (i + 1) * 14 * S,
+                                   i + 1,       40 * i / (i + 4) + i / 3,
+                                   5,           kind == SYNTHETIC_FAILING && i > 1};
         if (add_universe(s, i, kind, err) || store_add_progress(s, &p, err)) {
             return -1;
         }
     }
     struct store_confirmation c = {
-        LOST, 2, 0, 20, 20, 1, "kill etcd0", 9181 * MS,
+        LOST,
+        2,
+        0,
+        20,
+        20,
+        1,
+        "kill etcd0",
+        9181 * MS,
         "[[1.5,0.02],[4,0.02],[6,0.03],[7.5,0.05],[9.1,0.11],[9.181,1],[10,1]]"};
     if (kind == SYNTHETIC_FAILING && store_set_confirmation(s, &c, err)) {
         return -1;

@@ -7,12 +7,12 @@
 #include "base/err.h"
 
 #define SYNTHETIC_UNIVERSES 12u
-#define LOST "Counter never loses an acknowledged increment"
+#define LOST                "Counter never loses an acknowledged increment"
 
 enum synthetic_kind {
-    SYNTHETIC_FAILING,      /* the run of today */
-    SYNTHETIC_EARLIER,      /* an earlier run of the same source, in which another property failed */
-    SYNTHETIC_EMPTY,        /* nothing has finished yet */
+    SYNTHETIC_FAILING, /* the run of today */
+    SYNTHETIC_EARLIER, /* an earlier run of the same source, in which another property failed */
+    SYNTHETIC_EMPTY,   /* nothing has finished yet */
     SYNTHETIC_SETUP_FAILED, /* set-up never completed */
     SYNTHETIC_PASSING,
 };

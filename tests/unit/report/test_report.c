@@ -60,7 +60,8 @@ static json_t *named(const json_t *root, const char *name)
 {
     size_t i;
     json_t *p;
-    json_array_foreach (json_object_get(root, "properties"), i, p) {
+    json_array_foreach(json_object_get(root, "properties"), i, p)
+    {
         if (strcmp(json_string_value(json_object_get(p, "name")), name) == 0) {
             return p;
         }
@@ -93,8 +94,7 @@ static void test_json(void **state)
     const json_t *x = json_array_get(json_object_get(p, "counterexamples"), 0);
     assert_int_equal(json_integer_value(json_object_get(x, "universe")), 2);
     assert_string_equal(text_at(x, "time"), "00:00:09.481");
-    assert_string_equal(text_at(json_object_get(x, "moment"), "input_hash"),
-                        "4354685564936845355");
+    assert_string_equal(text_at(json_object_get(x, "moment"), "input_hash"), "4354685564936845355");
     assert_string_equal(text_at(json_object_get(x, "moment"), "vtime"), "9.480999999912456");
     assert_string_equal(text_at(x, "replay"),
                         "everett replay 'runs/r 1' --moment 4354685564936845355@9.481");
@@ -154,8 +154,8 @@ static void test_terminal(void **state)
 
 static void test_live_line(void **state)
 {
-    struct terminal_numbers now = {"etcd-tutorial", 38, UINT64_C(41) * 60 * 1000000000,
-                                   UINT64_C(58) * 1000000000, 5, 7, 0, 2};
+    struct terminal_numbers now = {
+        "etcd-tutorial", 38, UINT64_C(41) * 60 * 1000000000, UINT64_C(58) * 1000000000, 5, 7, 0, 2};
     struct terminal_numbers none = {.name = "etcd-tutorial"};
     struct terminal_style wide = {.columns = 120};
     struct terminal_style narrow = {.columns = 50};
@@ -177,9 +177,10 @@ static void test_live_line(void **state)
 /* Nothing a program printed may become markup, and nothing may be fetched. */
 static void check_page(const struct buf *out)
 {
-    static const char *const forbidden[] = {"<script>document", "<img", "\" onmouseover=\"",
-                                            "http://", "https://", "url(", "@import", "\033",
-                                            "\xff", "\xe2\x80\xae"};
+    static const char *const forbidden[] = {"<script>document", "<img",     "\" onmouseover=\"",
+                                            "http://",          "https://", "url(",
+                                            "@import",          "\033",     "\xff",
+                                            "\xe2\x80\xae"};
     for (size_t i = 0; i < ARRAY_LEN(forbidden); i++) {
         if (strstr(out->data, forbidden[i])) {
             fail_msg("the page holds %s", forbidden[i]);
@@ -270,8 +271,11 @@ static void test_numbers(void **state)
     static const struct {
         uint64_t ns;
         const char *text;
-    } cases[] = {{400000000, "0.4 s"}, {58000000000, "58 s"}, {2460000000000, "41 min"},
-                 {12660000000000, "3 h 31 min"}, {3600000000000 * 53, "2 d 5 h"}};
+    } cases[] = {{400000000, "0.4 s"},
+                 {58000000000, "58 s"},
+                 {2460000000000, "41 min"},
+                 {12660000000000, "3 h 31 min"},
+                 {3600000000000 * 53, "2 d 5 h"}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         cleanup_buf struct buf b = {0};
         text_duration(&b, cases[i].ns);
@@ -292,10 +296,17 @@ static void test_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_json),         CASE(test_junit),   CASE(test_terminal),
-        CASE(test_live_line),    CASE(test_html),    CASE(test_history),
-        CASE(test_empty),        CASE(test_setup_failed), CASE(test_passing),
-        cmocka_unit_test(test_text), cmocka_unit_test(test_numbers),
+        CASE(test_json),
+        CASE(test_junit),
+        CASE(test_terminal),
+        CASE(test_live_line),
+        CASE(test_html),
+        CASE(test_history),
+        CASE(test_empty),
+        CASE(test_setup_failed),
+        CASE(test_passing),
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

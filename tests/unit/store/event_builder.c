@@ -82,8 +82,10 @@ void build_exec(struct event_builder *b, uint16_t node, uint32_t pid, const char
 void build_end(struct event_builder *b, enum event_end_reason reason, bool setup_complete,
                const char *text)
 {
-    struct event_end head = {.reason = reason, .setup_complete = setup_complete,
-                             .digest = {0x1122334455667788u, b->seq}, .calls = b->seq * 97,
+    struct event_end head = {.reason = reason,
+                             .setup_complete = setup_complete,
+                             .digest = {0x1122334455667788u, b->seq},
+                             .calls = b->seq * 97,
                              .switches = b->seq * 13};
     build_record(b, EVENT_END, EVENT_NO_NODE, 0, &head, sizeof head, text);
 }

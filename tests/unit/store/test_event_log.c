@@ -16,7 +16,7 @@
 #include "store/event_log.h"
 #include "store/files.h"
 
-#define EVENTS 20000
+#define EVENTS  20000
 #define STEP_NS UINT64_C(1000000)
 
 static char dir[64];
@@ -107,14 +107,14 @@ static void test_windows(void **state)
     struct event_log *log = event_log_open(file(), &err);
     for (uint64_t from = 0; from < EVENTS; from += 1777) {
         struct window w = {0};
-        assert_int_equal(event_log_visit(log, from * STEP_NS, (from + 99) * STEP_NS, count_window,
-                                         &w, &err), 0);
+        assert_int_equal(
+            event_log_visit(log, from * STEP_NS, (from + 99) * STEP_NS, count_window, &w, &err), 0);
         assert_int_equal(w.first, from);
         assert_int_equal(w.count, min_u64(100, EVENTS - from));
     }
     struct window none = {0};
-    assert_int_equal(event_log_visit(log, 5 * STEP_NS + 1, 6 * STEP_NS - 1, count_window, &none,
-                                     &err), 0);
+    assert_int_equal(
+        event_log_visit(log, 5 * STEP_NS + 1, 6 * STEP_NS - 1, count_window, &none, &err), 0);
     assert_int_equal(none.count, 0);
     event_log_free(log);
     buf_free(&b.out);

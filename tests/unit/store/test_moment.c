@@ -64,8 +64,8 @@ static void test_parse(void **state)
     assert_int_equal(m.vtime_ns, 18402000000);
     assert_int_equal(moment_parse("-1@0.9999999999", &m, &err), 0);
     assert_int_equal(m.vtime_ns, 1000000000);
-    static const char *const bad[] = {"", "1", "1@", "1@x", "@1", "1@1.2x", "1@-2", "1@1e3",
-                                      "99999999999999999999@1"};
+    static const char *const bad[] = {
+        "", "1", "1@", "1@x", "@1", "1@1.2x", "1@-2", "1@1e3", "99999999999999999999@1"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         assert_int_equal(moment_parse(bad[i], &m, &err), -1);
         assert_int_equal(err.kind, ERR_USAGE);

@@ -293,8 +293,8 @@ static void test_branch_continues_its_parent(void **state)
     struct event_builder b = {.seq = 41, .vtime_ns = 40500};
     build_output(&b, 0, 1, 1, 0, "another history");
     build_end(&b, END_TIME_LIMIT, true, "");
-    struct store_universe u = {.number = 1, .input_hash = 99, .parent = 0,
-                               .branch_vtime_ns = 40500};
+    struct store_universe u = {
+        .number = 1, .input_hash = 99, .parent = 0, .branch_vtime_ns = 40500};
     struct store_writer *w = store_universe_begin(s, &u, &err);
     assert_int_equal(store_universe_append(w, b.out.data, b.out.len, &err), 0);
     struct property_set found;

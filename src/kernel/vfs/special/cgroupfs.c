@@ -11,9 +11,14 @@
 #include "kernel/vfs/special/proc_priv.h"
 #include "kernel/vfs/vfs.h"
 
-#define FILE_RW(file, fn) {.name = (file), .mode = ABI_S_IFREG | 0644, .show = (fn)}
+#define FILE_RW(file, fn)                                                                          \
+    {                                                                                              \
+        .name = (file), .mode = ABI_S_IFREG | 0644, .show = (fn)                                   \
+    }
 #define TEXT_RW(file, v)                                                                           \
-    {.name = (file), .mode = ABI_S_IFREG | 0644, .show = pseudo_show_value, .value = (v)}
+    {                                                                                              \
+        .name = (file), .mode = ABI_S_IFREG | 0644, .show = pseudo_show_value, .value = (v)        \
+    }
 
 static void show_memory_max(struct text *x, struct pseudo_ctx *c)
 {
@@ -32,7 +37,7 @@ static uint64_t memory_pages(const struct node *n)
     const struct process *p;
     uint64_t pages = 0;
 
-    list_for_each_entry(p, &n->processes, node_link) {
+    list_for_each_entry (p, &n->processes, node_link) {
         struct proc_mem m;
 
         if (!p->zombie && p->leader->mm) {
@@ -50,10 +55,11 @@ static void show_memory_current(struct text *x, struct pseudo_ctx *c)
 
 static void show_memory_stat(struct text *x, struct pseudo_ctx *c)
 {
-    text_printf(x, "anon %lu\nfile 0\nkernel 0\nkernel_stack 0\npagetables 0\nsock 0\nshmem 0\n"
-                   "file_mapped 0\nfile_dirty 0\nfile_writeback 0\ninactive_anon 0\n"
-                   "active_anon %lu\ninactive_file 0\nactive_file 0\nunevictable 0\n"
-                   "slab_reclaimable 0\nslab_unreclaimable 0\nslab 0\npgfault 0\npgmajfault 0\n",
+    text_printf(x,
+                "anon %lu\nfile 0\nkernel 0\nkernel_stack 0\npagetables 0\nsock 0\nshmem 0\n"
+                "file_mapped 0\nfile_dirty 0\nfile_writeback 0\ninactive_anon 0\n"
+                "active_anon %lu\ninactive_file 0\nactive_file 0\nunevictable 0\n"
+                "slab_reclaimable 0\nslab_unreclaimable 0\nslab 0\npgfault 0\npgmajfault 0\n",
                 memory_pages(c->node) * 4096, memory_pages(c->node) * 4096);
 }
 
@@ -62,11 +68,12 @@ static void show_cpu_stat(struct text *x, struct pseudo_ctx *c)
     const struct process *p;
     uint64_t us = 0;
 
-    list_for_each_entry(p, &c->node->processes, node_link) {
+    list_for_each_entry (p, &c->node->processes, node_link) {
         us += process_cpu_ns(p) / NSEC_PER_USEC;
     }
-    text_printf(x, "usage_usec %lu\nuser_usec %lu\nsystem_usec 0\nnr_periods 0\nnr_throttled 0\n"
-                   "throttled_usec 0\n",
+    text_printf(x,
+                "usage_usec %lu\nuser_usec %lu\nsystem_usec 0\nnr_periods 0\nnr_throttled 0\n"
+                "throttled_usec 0\n",
                 us, us);
 }
 
@@ -74,7 +81,7 @@ static void show_procs(struct text *x, struct pseudo_ctx *c)
 {
     const struct process *p;
 
-    list_for_each_entry(p, &c->node->processes, node_link) {
+    list_for_each_entry (p, &c->node->processes, node_link) {
         if (!p->zombie) {
             text_printf(x, "%d\n", p->pid);
         }

@@ -149,9 +149,8 @@ static struct file *create(struct node *n, uint8_t stream, uint32_t command_id, 
     struct console *c = KALLOC(m, struct console);
     struct file *f = file_create(m, &console_ops, O_WRONLY);
 
-    inode_init(&c->inode, m->vfs->anon, &console_inode_ops, ABI_S_IFIFO | 0600,
-               ++m->next_anon_ino);
-    c->inode.priv = (void *)(uintptr_t)"pipe"; /* its name, as anon_inode_create has it */
+    inode_init(&c->inode, m->vfs->anon, &console_inode_ops, ABI_S_IFIFO | 0600, ++m->next_anon_ino);
+    c->inode.priv = (void *)(uintptr_t) "pipe"; /* its name, as anon_inode_create has it */
     c->node = n;
     c->command_id = command_id;
     c->stream = stream;

@@ -109,14 +109,21 @@ static int64_t random_ioctl(struct task *t, struct file *f, uint32_t cmd, uint64
 
 static const struct file_ops null_ops = {
     .name = "null", .read = null_read, .write = null_write, .lseek = mem_lseek, .seekable = true};
-static const struct file_ops zero_ops = {
-    .name = "zero", .read = zero_read, .write = null_write, .lseek = mem_lseek, .mmap = zero_mmap,
-    .seekable = true};
+static const struct file_ops zero_ops = {.name = "zero",
+                                         .read = zero_read,
+                                         .write = null_write,
+                                         .lseek = mem_lseek,
+                                         .mmap = zero_mmap,
+                                         .seekable = true};
 static const struct file_ops full_ops = {
     .name = "full", .read = zero_read, .write = full_write, .lseek = mem_lseek, .seekable = true};
-static const struct file_ops random_ops = {
-    .name = "random", .read = random_read, .write = random_write, .poll = random_poll,
-    .ioctl = random_ioctl, .lseek = mem_lseek, .seekable = true};
+static const struct file_ops random_ops = {.name = "random",
+                                           .read = random_read,
+                                           .write = random_write,
+                                           .poll = random_poll,
+                                           .ioctl = random_ioctl,
+                                           .lseek = mem_lseek,
+                                           .seekable = true};
 
 static const struct {
     uint32_t major, minor;

@@ -21,7 +21,7 @@ static const struct {
 static const struct {
     const char *name, *target;
 } links[] = {
-    {"core", "/proc/kcore"},       {"fd", "/proc/self/fd"},       {"ptmx", "pts/ptmx"},
+    {"core", "/proc/kcore"},       {"fd", "/proc/self/fd"},      {"ptmx", "pts/ptmx"},
     {"stderr", "/proc/self/fd/2"}, {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
 };
 

@@ -78,9 +78,8 @@ static int root_readdir(struct inode *dir, uint64_t pos, dir_emit_fn emit, void 
 static int node_setattr(struct task *t, struct inode *inode, const struct setattr *sa)
 {
     struct ptys *p = inode->sb->priv;
-    struct tty *y = inode->rdev_major == 136 && inode->rdev_minor < p->cap
-                        ? p->items[inode->rdev_minor]
-                        : NULL;
+    struct tty *y =
+        inode->rdev_major == 136 && inode->rdev_minor < p->cap ? p->items[inode->rdev_minor] : NULL;
 
     if (sa->valid & SETATTR_UID) {
         inode->uid = sa->uid;

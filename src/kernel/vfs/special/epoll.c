@@ -10,12 +10,12 @@
 #include "kernel/vfs/special/anon.h"
 #include "kernel/vfs/vfs.h"
 
-#define PRIVATE_BITS   ((uint32_t)(EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE))
-#define ALWAYS_BITS    ((uint32_t)(EPOLLERR | EPOLLHUP))
+#define PRIVATE_BITS ((uint32_t)(EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE))
+#define ALWAYS_BITS  ((uint32_t)(EPOLLERR | EPOLLHUP))
 #define EXCLUSIVE_BITS                                                                             \
     ((uint32_t)(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE))
-#define NESTS_MAX      4 /* EP_MAX_NESTS */
-#define BUCKETS_MIN    16u
+#define NESTS_MAX   4 /* EP_MAX_NESTS */
+#define BUCKETS_MIN 16u
 
 /* One registration: (file, descriptor) watched by one instance. */
 struct epitem {
@@ -81,7 +81,7 @@ static void hash_grow(struct machine *m, struct epoll *ep)
     kfree(m, ep->buckets);
     ep->bucket_count *= 4;
     ep->buckets = kalloc(m, ep->bucket_count * sizeof(struct epitem *));
-    list_for_each_entry(i, &ep->items, all) {
+    list_for_each_entry (i, &ep->items, all) {
         hash_add(ep, i);
     }
 }
@@ -158,7 +158,7 @@ static uint32_t epoll_poll(struct file *f)
     struct epitem *i, *tmp;
 
     /* Items may have lost their readiness since: look, and forget those that have. */
-    list_for_each_entry_safe(i, tmp, &ep->ready, ready) {
+    list_for_each_entry_safe (i, tmp, &ep->ready, ready) {
         if (ready_events(i)) {
             return ABI_POLLIN | ABI_POLLRDNORM;
         }
@@ -224,7 +224,7 @@ void epoll_file_released(struct file *f)
     if (!f->epoll_links.next) {
         return;
     }
-    list_for_each_entry_safe(i, tmp, &f->epoll_links, file_link) {
+    list_for_each_entry_safe (i, tmp, &f->epoll_links, file_link) {
         item_remove(f->m, i);
     }
 }
@@ -240,7 +240,7 @@ static int depth_below(const struct file *f, const struct file *loop, int level)
     if (f == loop || level > NESTS_MAX) {
         return NESTS_MAX + 2;
     }
-    list_for_each_entry(i, &ep->items, all) {
+    list_for_each_entry (i, &ep->items, all) {
         if (file_is_epoll(i->file)) {
             int d = depth_below(i->file, loop, level + 1);
 
@@ -259,7 +259,7 @@ static int depth_above(const struct file *f, int level)
     if (level > NESTS_MAX) {
         return level;
     }
-    list_for_each_entry(i, &f->epoll_links, file_link) {
+    list_for_each_entry (i, &f->epoll_links, file_link) {
         int d = 1 + depth_above(i->ep->file, level + 1);
 
         deepest = d > deepest ? d : deepest;
@@ -388,7 +388,7 @@ void epoll_for_each(struct file *ep_file,
     const struct epoll *ep = ep_file->priv;
     const struct epitem *i;
 
-    list_for_each_entry(i, &ep->items, all) {
+    list_for_each_entry (i, &ep->items, all) {
         fn(ctx, i->fd, i->file, &i->event);
     }
 }

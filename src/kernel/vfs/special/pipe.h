@@ -13,14 +13,14 @@ struct machine;
 struct task;
 struct uio;
 
-#define PIPE_PAGE       4096u
-#define PIPE_SLOTS      16u         /* 64 KiB */
-#define PIPE_BYTES_MAX  (1u << 20)  /* fs.pipe-max-size */
+#define PIPE_PAGE      4096u
+#define PIPE_SLOTS     16u        /* 64 KiB */
+#define PIPE_BYTES_MAX (1u << 20) /* fs.pipe-max-size */
 
 struct pipe_buf {
     unsigned char *page; /* allocated at first use, kept until the pipe goes */
     uint32_t off, len;
-    bool packet;         /* O_DIRECT: read(2) takes at most one and drops its rest */
+    bool packet; /* O_DIRECT: read(2) takes at most one and drops its rest */
 };
 
 /* Somebody inside a blocking open(2) of a FIFO; counts as present as long as that call lasts. */

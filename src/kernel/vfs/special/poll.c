@@ -73,8 +73,7 @@ static int read_words(struct task *t, const struct select_sets *s, uint32_t word
 
     for (unsigned k = 0; k < SELECT_SETS; k++) {
         out[k] = 0;
-        if (!gaddr_null(s->set[k]) &&
-            user_read_u64(t, &out[k], gaddr_add(s->set[k], word * 8ul))) {
+        if (!gaddr_null(s->set[k]) && user_read_u64(t, &out[k], gaddr_add(s->set[k], word * 8ul))) {
             return -EFAULT;
         }
         out[k] &= valid;

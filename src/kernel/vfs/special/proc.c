@@ -117,14 +117,14 @@ static void show_limits(struct text *x, struct pseudo_ctx *c)
     static const struct {
         const char *name, *unit;
     } rows[RLIMIT_COUNT] = {
-        {"Max cpu time", "seconds"},       {"Max file size", "bytes"},
-        {"Max data size", "bytes"},        {"Max stack size", "bytes"},
-        {"Max core file size", "bytes"},   {"Max resident set", "bytes"},
-        {"Max processes", "processes"},    {"Max open files", "files"},
-        {"Max locked memory", "bytes"},    {"Max address space", "bytes"},
-        {"Max file locks", "locks"},       {"Max pending signals", "signals"},
-        {"Max msgqueue size", "bytes"},    {"Max nice priority", ""},
-        {"Max realtime priority", ""},     {"Max realtime timeout", "us"},
+        {"Max cpu time", "seconds"},     {"Max file size", "bytes"},
+        {"Max data size", "bytes"},      {"Max stack size", "bytes"},
+        {"Max core file size", "bytes"}, {"Max resident set", "bytes"},
+        {"Max processes", "processes"},  {"Max open files", "files"},
+        {"Max locked memory", "bytes"},  {"Max address space", "bytes"},
+        {"Max file locks", "locks"},     {"Max pending signals", "signals"},
+        {"Max msgqueue size", "bytes"},  {"Max nice priority", ""},
+        {"Max realtime priority", ""},   {"Max realtime timeout", "us"},
     };
 
     text_printf(x, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
@@ -230,7 +230,7 @@ static void show_children(struct text *x, struct pseudo_ctx *c)
     if (c->target != c->process->leader) {
         return;
     }
-    list_for_each_entry(child, &c->process->children, sibling_link) {
+    list_for_each_entry (child, &c->process->children, sibling_link) {
         text_printf(x, "%d ", child->pid);
     }
 }
@@ -328,9 +328,8 @@ static int64_t readlink_self(struct pseudo_ctx *c, char *buf, uint64_t cap)
 
 static int64_t readlink_thread_self(struct pseudo_ctx *c, char *buf, uint64_t cap)
 {
-    return c->t && c->t->node == c->node
-               ? number_link(buf, cap, c->t->process->pid, c->t->tid)
-               : -ENOENT;
+    return c->t && c->t->node == c->node ? number_link(buf, cap, c->t->process->pid, c->t->tid)
+                                         : -ENOENT;
 }
 
 /* --- tables ----------------------------------------------------------------------------------- */
@@ -423,7 +422,9 @@ const struct pseudo_entry proc_thread_table[] = {
 
 const struct pseudo_entry proc_pid_table[] = {
     TASK_ROWS,
-    {.name = "coredump_filter", .mode = ABI_S_IFREG | 0644, .show = show_coredump_filter,
+    {.name = "coredump_filter",
+     .mode = ABI_S_IFREG | 0644,
+     .show = show_coredump_filter,
      .store = store_coredump_filter},
     PSEUDO_FILE("mountstats", 0400, proc_mountstats),
     {.name = "task", .mode = ABI_S_IFDIR | 0555, .children = &proc_task_children},
@@ -465,9 +466,9 @@ static bool process_name(const struct pseudo_ref *dir, const char *name, uint32_
     if (!t) {
         return false;
     }
-    *out = (struct pseudo_child){
-        .entry = &process_entry, .pid = t->process->pid,
-        .tid = (uint64_t)t->process->pid == pid ? 0 : (abi_pid)pid};
+    *out = (struct pseudo_child){.entry = &process_entry,
+                                 .pid = t->process->pid,
+                                 .tid = (uint64_t)t->process->pid == pid ? 0 : (abi_pid)pid};
     return true;
 }
 

@@ -153,8 +153,8 @@ static bool thread_next(const struct pseudo_ref *dir, uint64_t *key, struct pseu
         const struct task *t = n->pids[tid];
 
         if (t && t->process->pid == dir->pid) {
-            *out = (struct pseudo_child){
-                .entry = &thread_entry, .pid = dir->pid, .tid = (abi_pid)tid};
+            *out =
+                (struct pseudo_child){.entry = &thread_entry, .pid = dir->pid, .tid = (abi_pid)tid};
             str_format(out->name, sizeof out->name, "%lu", tid);
             *key = tid + 1;
             return true;
@@ -194,8 +194,10 @@ static int64_t ns_readlink(struct pseudo_ctx *c, char *buf, uint64_t cap)
 }
 
 #define NS(file, kind, number)                                                                     \
-    {.name = (file), .mode = ABI_S_IFLNK | 0777, .readlink = ns_readlink, .value = (kind),         \
-     .num = (number)}
+    {                                                                                              \
+        .name = (file), .mode = ABI_S_IFLNK | 0777, .readlink = ns_readlink, .value = (kind),      \
+        .num = (number)                                                                            \
+    }
 
 const struct pseudo_entry proc_ns_table[] = {
     NS("cgroup", "cgroup", 1),

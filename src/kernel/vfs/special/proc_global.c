@@ -117,7 +117,7 @@ static uint64_t cpu_used_ns(const struct machine *m)
     for (uint32_t i = 0; i < m->node_count; i++) {
         const struct process *p;
 
-        list_for_each_entry(p, &m->nodes[i]->processes, node_link) {
+        list_for_each_entry (p, &m->nodes[i]->processes, node_link) {
             ns += process_cpu_ns(p);
         }
     }
@@ -129,7 +129,7 @@ static uint32_t runnable(const struct machine *m)
     const struct task *t;
     uint32_t n = 1; /* the reader */
 
-    list_for_each_entry(t, &m->sched.runnable, run_link) {
+    list_for_each_entry (t, &m->sched.runnable, run_link) {
         n++;
     }
     return n;
@@ -148,8 +148,9 @@ void proc_cpu_stat(struct text *x, struct pseudo_ctx *c)
 
         text_printf(x, "cpu%u %lu 0 0 %lu 0 0 0 0 0 0\n", i, mine, up > mine ? up - mine : 0);
     }
-    text_printf(x, "intr 0\nctxt %lu\nbtime %ld\nprocesses %lu\nprocs_running %u\n"
-                   "procs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n",
+    text_printf(x,
+                "intr 0\nctxt %lu\nbtime %ld\nprocesses %lu\nprocs_running %u\n"
+                "procs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n",
                 c->m->sched.switches,
                 (clock_realtime_ns(c->node) - (int64_t)machine_now(c->m)) / (int64_t)NSEC_PER_SEC,
                 c->m->sched.next_task_id, runnable(c->m));
@@ -191,9 +192,10 @@ void proc_vmstat(struct text *x, struct pseudo_ctx *c)
 {
     uint64_t pages = c->m->plan->memory_bytes / 4096;
 
-    text_printf(x, "nr_free_pages %lu\nnr_inactive_anon 0\nnr_active_anon %lu\n"
-                   "nr_inactive_file %lu\nnr_active_file %lu\nnr_unevictable 0\nnr_mlock 0\n"
-                   "nr_dirty 0\nnr_writeback 0\n",
+    text_printf(x,
+                "nr_free_pages %lu\nnr_inactive_anon 0\nnr_active_anon %lu\n"
+                "nr_inactive_file %lu\nnr_active_file %lu\nnr_unevictable 0\nnr_mlock 0\n"
+                "nr_dirty 0\nnr_writeback 0\n",
                 pages - pages / 4, pages / 16, pages / 16, pages / 16);
     text_puts(x, "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgalloc_normal 0\npgfree 0\n"
                  "pgfault 0\npgmajfault 0\noom_kill 0\n");
@@ -228,8 +230,9 @@ void proc_zoneinfo(struct text *x, struct pseudo_ctx *c)
 {
     uint64_t pages = c->m->plan->memory_bytes / 4096;
 
-    text_printf(x, "Node 0, zone   Normal\n  pages free     %lu\n        min      1024\n"
-                   "        low      1280\n        high     1536\n        spanned  %lu\n"
-                   "        present  %lu\n        managed  %lu\n",
+    text_printf(x,
+                "Node 0, zone   Normal\n  pages free     %lu\n        min      1024\n"
+                "        low      1280\n        high     1536\n        spanned  %lu\n"
+                "        present  %lu\n        managed  %lu\n",
                 pages - pages / 4, pages, pages, pages);
 }

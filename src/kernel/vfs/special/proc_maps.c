@@ -106,14 +106,17 @@ void proc_smaps(struct text *x, struct pseudo_ctx *c)
         struct sizes s = sizes_of(v);
 
         vma_line(x, c, v);
-        text_printf(x, "Size:           %8lu kB\nKernelPageSize:        4 kB\n"
-                       "MMUPageSize:           4 kB\n",
+        text_printf(x,
+                    "Size:           %8lu kB\nKernelPageSize:        4 kB\n"
+                    "MMUPageSize:           4 kB\n",
                     (v->end - v->start) / 1024);
         sizes_text(x, &s);
         text_printf(x, "THPeligible:    0\nVmFlags: %s%s%s%smr mw me %s\n",
                     v->prot & 1 ? "rd " : "", v->prot & 2 ? "wr " : "", v->prot & 4 ? "ex " : "",
                     v->flags & MAP_SHARED_BIT ? "sh " : "",
-                    v->backing == VMA_STACK ? "gd ac" : v->backing == VMA_FILE ? "" : "ac");
+                    v->backing == VMA_STACK  ? "gd ac"
+                    : v->backing == VMA_FILE ? ""
+                                             : "ac");
     }
 }
 

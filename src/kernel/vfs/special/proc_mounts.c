@@ -115,7 +115,7 @@ static void walk(struct text *x, struct pseudo_ctx *c, struct mount *m, char *pa
         path[n < LIMIT_PATH ? n : LIMIT_PATH - 1] = 0;
         fn(x, c, m, path);
     }
-    list_for_each_entry(child, &m->children, sibling) {
+    list_for_each_entry (child, &m->children, sibling) {
         walk(x, c, child, path, fn);
     }
 }

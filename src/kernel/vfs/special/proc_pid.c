@@ -109,21 +109,19 @@ void proc_stat(struct text *x, struct pseudo_ctx *c)
     const struct mm *mm = p->zombie ? NULL : t->mm;
     struct signal_sets sets = signal_sets_of(p);
     struct proc_mem mem;
-    int priority = t->sched_policy == 1 || t->sched_policy == 2 ? -1 - t->sched_priority
-                                                                  : 20 + t->nice;
+    int priority =
+        t->sched_policy == 1 || t->sched_policy == 2 ? -1 - t->sched_priority : 20 + t->nice;
 
     proc_mem_of(mm, &mem);
     text_printf(x, "%d (%s) %c %d %d %d %u %d 0 0 0 0 0 ", t->tid, t->comm, state_of(t),
                 process_parent_pid(p), p->pgid, p->sid, tty_number(p), tty_foreground(p));
-    text_printf(x, "%lu 0 %lu 0 %d %d %u 0 %lu ", ticks_of(c),
-                p->children_cpu_ns / PROC_USER_HZ_NS, priority, t->nice, p->thread_count,
-                t->start_time / PROC_USER_HZ_NS);
+    text_printf(x, "%lu 0 %lu 0 %d %d %u 0 %lu ", ticks_of(c), p->children_cpu_ns / PROC_USER_HZ_NS,
+                priority, t->nice, p->thread_count, t->start_time / PROC_USER_HZ_NS);
     text_printf(x, "%lu %lu %lu %lu %lu %lu 0 0 ", mem.size * 4096, mem.resident,
                 p->rlimits[RLIMIT_RSS_INDEX].soft, mm ? mm->code_start : 0, mm ? mm->code_end : 0,
                 mm ? mm->stack_start : 0);
-    text_printf(x, "%lu %lu %lu %lu 0 0 0 %d 0 %u %u 0 0 0 ",
-                t->sig.pending.set & 0x7fffffff, t->sig.blocked & 0x7fffffff,
-                sets.ignored & 0x7fffffff, sets.caught & 0x7fffffff,
+    text_printf(x, "%lu %lu %lu %lu 0 0 0 %d 0 %u %u 0 0 0 ", t->sig.pending.set & 0x7fffffff,
+                t->sig.blocked & 0x7fffffff, sets.ignored & 0x7fffffff, sets.caught & 0x7fffffff,
                 p->zombie ? 0 : p->exit_signal,
                 t->sched_policy == 1 || t->sched_policy == 2 ? (unsigned)t->sched_priority : 0,
                 (unsigned)t->sched_policy);

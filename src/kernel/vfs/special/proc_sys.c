@@ -34,7 +34,7 @@ void sysctl_release(struct superblock *sb)
     struct sysctl_store *s = sb->priv;
     struct sysctl_value *v, *tmp;
 
-    list_for_each_entry_safe(v, tmp, &s->values, link) {
+    list_for_each_entry_safe (v, tmp, &s->values, link) {
         kfree(sb->m, v->text);
         kfree(sb->m, v);
     }
@@ -46,7 +46,7 @@ static struct sysctl_value *stored(const struct pseudo_ctx *c)
     struct sysctl_store *s = c->ref->fs;
     struct sysctl_value *v;
 
-    list_for_each_entry(v, &s->values, link) {
+    list_for_each_entry (v, &s->values, link) {
         if (v->ino == c->ref->ino) {
             return v;
         }
@@ -130,8 +130,8 @@ static void show_domainname(struct text *x, struct pseudo_ctx *c)
 
 static void uuid_text(struct text *x, uint64_t hi, uint64_t lo)
 {
-    hi = (hi & ~0xf000ull) | 0x4000;                    /* version 4 */
-    lo = (lo & 0x3fffffffffffffffull) | 1ull << 63;     /* variant 1 */
+    hi = (hi & ~0xf000ull) | 0x4000;                /* version 4 */
+    lo = (lo & 0x3fffffffffffffffull) | 1ull << 63; /* variant 1 */
     text_printf(x, "%08lx-%04lx-%04lx-%04lx-%012lx\n", hi >> 32, hi >> 16 & 0xffff, hi & 0xffff,
                 lo >> 48, lo & 0xfffffffffffful);
 }
@@ -170,9 +170,14 @@ static void show_file_nr(struct text *x, struct pseudo_ctx *c)
 /* --- tables ----------------------------------------------------------------------------------- */
 
 #define RW(file, v)                                                                                \
-    {.name = (file), .mode = ABI_S_IFREG | 0644, .show = show, .store = store_numbers, .value = (v)}
+    {                                                                                              \
+        .name = (file), .mode = ABI_S_IFREG | 0644, .show = show, .store = store_numbers,          \
+        .value = (v)                                                                               \
+    }
 #define RW_TEXT(file, v)                                                                           \
-    {.name = (file), .mode = ABI_S_IFREG | 0644, .show = show, .store = store_any, .value = (v)}
+    {                                                                                              \
+        .name = (file), .mode = ABI_S_IFREG | 0644, .show = show, .store = store_any, .value = (v) \
+    }
 #define RO(file, v) PSEUDO_TEXT(file, v)
 
 static const struct pseudo_entry random_table[] = {
@@ -186,7 +191,7 @@ static const struct pseudo_entry random_table[] = {
 };
 
 static const struct pseudo_entry keys_table[] = {
-    RW("maxbytes", "20000"), RW("maxkeys", "200"), RW("root_maxbytes", "25000000"),
+    RW("maxbytes", "20000"),       RW("maxkeys", "200"), RW("root_maxbytes", "25000000"),
     RW("root_maxkeys", "1000000"), PSEUDO_END,
 };
 
@@ -197,7 +202,9 @@ static const struct pseudo_entry kernel_table[] = {
     RW("core_uses_pid", "0"),
     RW("dmesg_restrict", "1"),
     PSEUDO_FILE("domainname", 0444, show_domainname),
-    {.name = "hostname", .mode = ABI_S_IFREG | 0644, .show = show_hostname,
+    {.name = "hostname",
+     .mode = ABI_S_IFREG | 0644,
+     .show = show_hostname,
      .store = store_hostname},
     RW("hung_task_timeout_secs", "120"),
     RW("io_uring_disabled", "2"),
@@ -266,12 +273,14 @@ static const struct pseudo_entry vm_table[] = {
 };
 
 static const struct pseudo_entry inotify_table[] = {
-    RW("max_queued_events", "16384"), RW("max_user_instances", "128"),
-    RW("max_user_watches", "65536"), PSEUDO_END,
+    RW("max_queued_events", "16384"),
+    RW("max_user_instances", "128"),
+    RW("max_user_watches", "65536"),
+    PSEUDO_END,
 };
 
 static const struct pseudo_entry mqueue_table[] = {
-    RW("msg_default", "10"), RW("msg_max", "10"), RW("msgsize_default", "8192"),
+    RW("msg_default", "10"),   RW("msg_max", "10"),     RW("msgsize_default", "8192"),
     RW("msgsize_max", "8192"), RW("queues_max", "256"), PSEUDO_END,
 };
 
@@ -318,14 +327,18 @@ static const struct pseudo_entry core_table[] = {
 };
 
 static const struct pseudo_entry conf4_table[] = {
-    RW("accept_redirects", "0"), RW("arp_announce", "0"), RW("arp_ignore", "0"),
-    RW("forwarding", "1"), RW("rp_filter", "0"), RW("route_localnet", "0"),
-    RW("send_redirects", "1"), PSEUDO_END,
+    RW("accept_redirects", "0"), RW("arp_announce", "0"),
+    RW("arp_ignore", "0"),       RW("forwarding", "1"),
+    RW("rp_filter", "0"),        RW("route_localnet", "0"),
+    RW("send_redirects", "1"),   PSEUDO_END,
 };
 
 static const struct pseudo_entry conf4_dirs[] = {
-    PSEUDO_DIR("all", conf4_table), PSEUDO_DIR("default", conf4_table),
-    PSEUDO_DIR("eth0", conf4_table), PSEUDO_DIR("lo", conf4_table), PSEUDO_END,
+    PSEUDO_DIR("all", conf4_table),
+    PSEUDO_DIR("default", conf4_table),
+    PSEUDO_DIR("eth0", conf4_table),
+    PSEUDO_DIR("lo", conf4_table),
+    PSEUDO_END,
 };
 
 static const struct pseudo_entry ipv4_table[] = {
@@ -372,37 +385,57 @@ static const struct pseudo_entry ipv4_table[] = {
 };
 
 static const struct pseudo_entry conf6_table[] = {
-    RW("accept_ra", "0"), RW("autoconf", "1"), RW("disable_ipv6", "0"), RW("forwarding", "0"),
-    RW("hop_limit", "64"), RW("mtu", "1500"), PSEUDO_END,
+    RW("accept_ra", "0"),
+    RW("autoconf", "1"),
+    RW("disable_ipv6", "0"),
+    RW("forwarding", "0"),
+    RW("hop_limit", "64"),
+    RW("mtu", "1500"),
+    PSEUDO_END,
 };
 
 static const struct pseudo_entry conf6_dirs[] = {
-    PSEUDO_DIR("all", conf6_table), PSEUDO_DIR("default", conf6_table),
-    PSEUDO_DIR("eth0", conf6_table), PSEUDO_DIR("lo", conf6_table), PSEUDO_END,
+    PSEUDO_DIR("all", conf6_table),
+    PSEUDO_DIR("default", conf6_table),
+    PSEUDO_DIR("eth0", conf6_table),
+    PSEUDO_DIR("lo", conf6_table),
+    PSEUDO_END,
 };
 
 static const struct pseudo_entry ipv6_table[] = {
-    RW("bindv6only", "0"), PSEUDO_DIR("conf", conf6_dirs), RW("ip_nonlocal_bind", "0"), PSEUDO_END,
+    RW("bindv6only", "0"),
+    PSEUDO_DIR("conf", conf6_dirs),
+    RW("ip_nonlocal_bind", "0"),
+    PSEUDO_END,
 };
 
 static const struct pseudo_entry unix_table[] = {RW("max_dgram_qlen", "10"), PSEUDO_END};
 
 static const struct pseudo_entry net_table[] = {
-    PSEUDO_DIR("core", core_table), PSEUDO_DIR("ipv4", ipv4_table), PSEUDO_DIR("ipv6", ipv6_table),
-    PSEUDO_DIR("unix", unix_table), PSEUDO_END,
+    PSEUDO_DIR("core", core_table),
+    PSEUDO_DIR("ipv4", ipv4_table),
+    PSEUDO_DIR("ipv6", ipv6_table),
+    PSEUDO_DIR("unix", unix_table),
+    PSEUDO_END,
 };
 
 static const struct pseudo_entry user_table[] = {
-    RW("max_inotify_instances", "128"), RW("max_inotify_watches", "65536"),
-    RW("max_user_namespaces", "0"), PSEUDO_END,
+    RW("max_inotify_instances", "128"),
+    RW("max_inotify_watches", "65536"),
+    RW("max_user_namespaces", "0"),
+    PSEUDO_END,
 };
 
 static const struct pseudo_entry empty_table[] = {PSEUDO_END};
 
 const struct pseudo_entry proc_sys_table[] = {
-    PSEUDO_DIR("abi", empty_table), PSEUDO_DIR("debug", empty_table),
-    PSEUDO_DIR("dev", empty_table), PSEUDO_DIR("fs", fs_table),
-    PSEUDO_DIR("kernel", kernel_table), PSEUDO_DIR("net", net_table),
-    PSEUDO_DIR("user", user_table), PSEUDO_DIR("vm", vm_table),
+    PSEUDO_DIR("abi", empty_table),
+    PSEUDO_DIR("debug", empty_table),
+    PSEUDO_DIR("dev", empty_table),
+    PSEUDO_DIR("fs", fs_table),
+    PSEUDO_DIR("kernel", kernel_table),
+    PSEUDO_DIR("net", net_table),
+    PSEUDO_DIR("user", user_table),
+    PSEUDO_DIR("vm", vm_table),
     PSEUDO_END,
 };

@@ -22,8 +22,8 @@ static const struct inode_ops dir_ops, regular_ops, link_ops, jump_ops;
 
 const struct pseudo_ref *pseudo_ref_of(const struct inode *inode)
 {
-    bool ours = inode->ops == &dir_ops || inode->ops == &regular_ops ||
-                inode->ops == &link_ops || inode->ops == &jump_ops;
+    bool ours = inode->ops == &dir_ops || inode->ops == &regular_ops || inode->ops == &link_ops ||
+                inode->ops == &jump_ops;
 
     return ours ? inode->priv : NULL;
 }

@@ -52,10 +52,10 @@ struct pseudo_children {
 };
 
 struct pseudo_entry {
-    const char *name; /* NULL ends a table */
-    uint32_t mode;    /* type and permission bits */
-    const struct pseudo_entry *table;        /* directory: its fixed entries, or NULL */
-    const struct pseudo_children *children;  /* directory: its generated ones, or NULL */
+    const char *name;                                   /* NULL ends a table */
+    uint32_t mode;                                      /* type and permission bits */
+    const struct pseudo_entry *table;                   /* directory: its fixed entries, or NULL */
+    const struct pseudo_children *children;             /* directory: its generated ones, or NULL */
     void (*show)(struct text *x, struct pseudo_ctx *c); /* NULL: reads -EIO */
     /* A write of at most a page, NUL-terminated. Bytes taken or -errno. NULL: -EIO. */
     int64_t (*store)(struct pseudo_ctx *c, char *data, size_t len);
@@ -81,14 +81,29 @@ void pseudo_show_empty(struct text *x, struct pseudo_ctx *c);
 int64_t pseudo_readlink_value(struct pseudo_ctx *c, char *buf, uint64_t cap);
 
 /* Table rows. */
-#define PSEUDO_DIR(n, t)         {.name = (n), .mode = ABI_S_IFDIR | 0555, .table = (t)}
-#define PSEUDO_FILE(n, perm, fn) {.name = (n), .mode = ABI_S_IFREG | (perm), .show = (fn)}
+#define PSEUDO_DIR(n, t)                                                                           \
+    {                                                                                              \
+        .name = (n), .mode = ABI_S_IFDIR | 0555, .table = (t)                                      \
+    }
+#define PSEUDO_FILE(n, perm, fn)                                                                   \
+    {                                                                                              \
+        .name = (n), .mode = ABI_S_IFREG | (perm), .show = (fn)                                    \
+    }
 #define PSEUDO_TEXT(n, v)                                                                          \
-    {.name = (n), .mode = ABI_S_IFREG | 0444, .show = pseudo_show_value, .value = (v)}
+    {                                                                                              \
+        .name = (n), .mode = ABI_S_IFREG | 0444, .show = pseudo_show_value, .value = (v)           \
+    }
 #define PSEUDO_NUM(n, v)                                                                           \
-    {.name = (n), .mode = ABI_S_IFREG | 0444, .show = pseudo_show_num, .num = (v)}
+    {                                                                                              \
+        .name = (n), .mode = ABI_S_IFREG | 0444, .show = pseudo_show_num, .num = (v)               \
+    }
 #define PSEUDO_LINK(n, v)                                                                          \
-    {.name = (n), .mode = ABI_S_IFLNK | 0777, .readlink = pseudo_readlink_value, .value = (v)}
-#define PSEUDO_END {.name = NULL}
+    {                                                                                              \
+        .name = (n), .mode = ABI_S_IFLNK | 0777, .readlink = pseudo_readlink_value, .value = (v)   \
+    }
+#define PSEUDO_END                                                                                 \
+    {                                                                                              \
+        .name = NULL                                                                               \
+    }
 
 #endif

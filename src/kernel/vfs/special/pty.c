@@ -19,9 +19,20 @@ static const struct ktermios initial_termios = {
     .c_oflag = OPOST | ONLCR,
     .c_cflag = B38400 | CS8 | CREAD,
     .c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
-    .c_cc = {[VINTR] = 3, [VQUIT] = 28, [VERASE] = 127, [VKILL] = 21, [VEOF] = 4, [VTIME] = 0,
-             [VMIN] = 1, [VSTART] = 17, [VSTOP] = 19, [VSUSP] = 26, [VREPRINT] = 18,
-             [VDISCARD] = 15, [VWERASE] = 23, [VLNEXT] = 22},
+    .c_cc = {[VINTR] = 3,
+             [VQUIT] = 28,
+             [VERASE] = 127,
+             [VKILL] = 21,
+             [VEOF] = 4,
+             [VTIME] = 0,
+             [VMIN] = 1,
+             [VSTART] = 17,
+             [VSTOP] = 19,
+             [VSUSP] = 26,
+             [VREPRINT] = 18,
+             [VDISCARD] = 15,
+             [VWERASE] = 23,
+             [VLNEXT] = 22},
     .c_ispeed = 38400,
     .c_ospeed = 38400,
 };
@@ -177,8 +188,7 @@ static int64_t slave_write(struct task *t, struct file *f, struct uio *from, uin
     while (from->left > 0 && !y->output_stopped) {
         unsigned char buf[CHUNK];
         /* Each byte may need up to eight places (a tab): take only what surely fits. */
-        uint64_t n = min_u64(min_u64(from->left, CHUNK),
-                             (TTY_OUTPUT_BYTES - tty_out_used(y)) / 8);
+        uint64_t n = min_u64(min_u64(from->left, CHUNK), (TTY_OUTPUT_BYTES - tty_out_used(y)) / 8);
         int64_t r = n ? uio_copy_from(from, buf, n) : 0;
 
         if (r <= 0) {

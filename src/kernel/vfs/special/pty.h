@@ -34,9 +34,9 @@ struct tty {
     bool closed;              /* the master is gone for good */
     uint32_t generation;      /* hang-ups so far: a slave file of an older one is dead */
     bool slave_was_open;
-    bool output_stopped;      /* ^S */
-    bool literal_next;        /* ^V */
-    bool packet;              /* TIOCPKT */
+    bool output_stopped; /* ^S */
+    bool literal_next;   /* ^V */
+    bool packet;         /* TIOCPKT */
     uint8_t packet_status;
     struct ktermios termios;
     struct tty_winsize winsize;

@@ -45,7 +45,7 @@ static void hook_task(struct signalfd *s, struct task *t)
 {
     struct hook *h;
 
-    list_for_each_entry(h, &s->hooks, link) {
+    list_for_each_entry (h, &s->hooks, link) {
         if (h->task_id == t->id) {
             return;
         }

@@ -11,7 +11,9 @@
 #include "kernel/vfs/vfs.h"
 
 #define RW_TEXT(file, v)                                                                           \
-    {.name = (file), .mode = ABI_S_IFREG | 0644, .show = pseudo_show_value, .value = (v)}
+    {                                                                                              \
+        .name = (file), .mode = ABI_S_IFREG | 0644, .show = pseudo_show_value, .value = (v)        \
+    }
 #define RO_TEXT(file, v) PSEUDO_TEXT(file, v)
 
 static const struct pseudo_entry empty_table[] = {PSEUDO_END};
@@ -71,10 +73,13 @@ static const struct pseudo_entry topology_table[] = {
 };
 
 #define CACHE(level_no, kind, bytes, shared_mask, shared_list)                                     \
-    {PSEUDO_TEXT("coherency_line_size", "64"), PSEUDO_TEXT("level", level_no),                     \
-     PSEUDO_TEXT("number_of_sets", "64"), PSEUDO_FILE("shared_cpu_list", 0444, shared_list),       \
-     PSEUDO_FILE("shared_cpu_map", 0444, shared_mask), PSEUDO_TEXT("size", bytes),                 \
-     PSEUDO_TEXT("type", kind), PSEUDO_TEXT("ways_of_associativity", "8"), PSEUDO_END}
+    {                                                                                              \
+        PSEUDO_TEXT("coherency_line_size", "64"), PSEUDO_TEXT("level", level_no),                  \
+            PSEUDO_TEXT("number_of_sets", "64"),                                                   \
+            PSEUDO_FILE("shared_cpu_list", 0444, shared_list),                                     \
+            PSEUDO_FILE("shared_cpu_map", 0444, shared_mask), PSEUDO_TEXT("size", bytes),          \
+            PSEUDO_TEXT("type", kind), PSEUDO_TEXT("ways_of_associativity", "8"), PSEUDO_END       \
+    }
 
 static const struct pseudo_entry cache0[] =
     CACHE("1", "Data", "32K", show_this_mask, show_this_cpu);
@@ -86,8 +91,11 @@ static const struct pseudo_entry cache3[] =
     CACHE("3", "Unified", "16384K", show_cpu_mask, show_cpu_list);
 
 static const struct pseudo_entry cache_table[] = {
-    PSEUDO_DIR("index0", cache0), PSEUDO_DIR("index1", cache1), PSEUDO_DIR("index2", cache2),
-    PSEUDO_DIR("index3", cache3), PSEUDO_END,
+    PSEUDO_DIR("index0", cache0),
+    PSEUDO_DIR("index1", cache1),
+    PSEUDO_DIR("index2", cache2),
+    PSEUDO_DIR("index3", cache3),
+    PSEUDO_END,
 };
 
 static const struct pseudo_entry one_cpu_table[] = {
@@ -142,9 +150,10 @@ static void show_node_meminfo(struct text *x, struct pseudo_ctx *c)
 {
     uint64_t total = c->m->plan->memory_bytes / 1024;
 
-    text_printf(x, "Node 0 MemTotal:       %8lu kB\nNode 0 MemFree:        %8lu kB\n"
-                   "Node 0 MemUsed:        %8lu kB\nNode 0 HugePages_Total:     0\n"
-                   "Node 0 HugePages_Free:      0\nNode 0 HugePages_Surp:      0\n",
+    text_printf(x,
+                "Node 0 MemTotal:       %8lu kB\nNode 0 MemFree:        %8lu kB\n"
+                "Node 0 MemUsed:        %8lu kB\nNode 0 HugePages_Total:     0\n"
+                "Node 0 HugePages_Free:      0\nNode 0 HugePages_Surp:      0\n",
                 total, total - total / 4, total / 4);
 }
 
@@ -235,22 +244,33 @@ static void show_if_count(struct text *x, struct pseudo_ctx *c)
         c->err = -ENODEV;
         return;
     }
-    const unsigned long long values[] = {i.rx_bytes,   i.rx_packets, i.rx_dropped,
-                                         i.tx_bytes,   i.tx_packets, i.tx_dropped, 0};
+    const unsigned long long values[] = {
+        i.rx_bytes, i.rx_packets, i.rx_dropped, i.tx_bytes, i.tx_packets, i.tx_dropped, 0};
 
     text_printf(x, "%llu\n", values[min_u64(c->ref->entry->num, ARRAY_LEN(values) - 1)]);
 }
 
 #define IF(file, what)                                                                             \
-    {.name = (file), .mode = ABI_S_IFREG | 0444, .show = show_if, .value = (what)}
+    {                                                                                              \
+        .name = (file), .mode = ABI_S_IFREG | 0444, .show = show_if, .value = (what)               \
+    }
 #define IF_COUNT(file, n)                                                                          \
-    {.name = (file), .mode = ABI_S_IFREG | 0444, .show = show_if_count, .num = (n)}
+    {                                                                                              \
+        .name = (file), .mode = ABI_S_IFREG | 0444, .show = show_if_count, .num = (n)              \
+    }
 
 static const struct pseudo_entry if_statistics[] = {
-    IF_COUNT("collisions", 6), IF_COUNT("multicast", 6), IF_COUNT("rx_bytes", 0),
-    IF_COUNT("rx_dropped", 2), IF_COUNT("rx_errors", 6), IF_COUNT("rx_packets", 1),
-    IF_COUNT("tx_bytes", 3),   IF_COUNT("tx_dropped", 5), IF_COUNT("tx_errors", 6),
-    IF_COUNT("tx_packets", 4), PSEUDO_END,
+    IF_COUNT("collisions", 6),
+    IF_COUNT("multicast", 6),
+    IF_COUNT("rx_bytes", 0),
+    IF_COUNT("rx_dropped", 2),
+    IF_COUNT("rx_errors", 6),
+    IF_COUNT("rx_packets", 1),
+    IF_COUNT("tx_bytes", 3),
+    IF_COUNT("tx_dropped", 5),
+    IF_COUNT("tx_errors", 6),
+    IF_COUNT("tx_packets", 4),
+    PSEUDO_END,
 };
 
 static const struct pseudo_entry if_table[] = {
@@ -311,8 +331,10 @@ static const struct pseudo_entry class_table[] = {
 /* --- memory management ------------------------------------------------------------------------ */
 
 static const struct pseudo_entry khugepaged_table[] = {
-    RO_TEXT("defrag", "1"), RO_TEXT("pages_to_scan", "4096"),
-    RO_TEXT("scan_sleep_millisecs", "10000"), PSEUDO_END,
+    RO_TEXT("defrag", "1"),
+    RO_TEXT("pages_to_scan", "4096"),
+    RO_TEXT("scan_sleep_millisecs", "10000"),
+    PSEUDO_END,
 };
 
 static const struct pseudo_entry thp_table[] = {
@@ -326,31 +348,37 @@ static const struct pseudo_entry thp_table[] = {
 };
 
 static const struct pseudo_entry huge2m_table[] = {
-    RO_TEXT("free_hugepages", "0"), RO_TEXT("nr_hugepages", "0"),
+    RO_TEXT("free_hugepages", "0"),          RO_TEXT("nr_hugepages", "0"),
     RO_TEXT("nr_overcommit_hugepages", "0"), RO_TEXT("resv_hugepages", "0"),
-    RO_TEXT("surplus_hugepages", "0"), PSEUDO_END,
+    RO_TEXT("surplus_hugepages", "0"),       PSEUDO_END,
 };
-static const struct pseudo_entry hugepages_table[] = {
-    PSEUDO_DIR("hugepages-2048kB", huge2m_table), PSEUDO_END};
+static const struct pseudo_entry hugepages_table[] = {PSEUDO_DIR("hugepages-2048kB", huge2m_table),
+                                                      PSEUDO_END};
 
 static const struct pseudo_entry mm_table[] = {
-    PSEUDO_DIR("hugepages", hugepages_table), PSEUDO_DIR("transparent_hugepage", thp_table),
+    PSEUDO_DIR("hugepages", hugepages_table),
+    PSEUDO_DIR("transparent_hugepage", thp_table),
     PSEUDO_END,
 };
 static const struct pseudo_entry kernel_table[] = {PSEUDO_DIR("mm", mm_table), PSEUDO_END};
 
 static const struct pseudo_entry devices_table[] = {PSEUDO_DIR("system", system_table), PSEUDO_END};
-static const struct pseudo_entry dev_table[] = {
-    PSEUDO_DIR("block", empty_table), PSEUDO_DIR("char", empty_table), PSEUDO_END};
+static const struct pseudo_entry dev_table[] = {PSEUDO_DIR("block", empty_table),
+                                                PSEUDO_DIR("char", empty_table), PSEUDO_END};
 /* The cgroup file system is mounted on it. */
 static const struct pseudo_entry fs_table[] = {PSEUDO_DIR("cgroup", empty_table), PSEUDO_END};
 
 static const struct pseudo_entry root_table[] = {
-    PSEUDO_DIR("block", empty_table), PSEUDO_DIR("bus", empty_table),
-    PSEUDO_DIR("class", class_table), PSEUDO_DIR("dev", dev_table),
-    PSEUDO_DIR("devices", devices_table), PSEUDO_DIR("firmware", empty_table),
-    PSEUDO_DIR("fs", fs_table), PSEUDO_DIR("kernel", kernel_table),
-    PSEUDO_DIR("module", empty_table), PSEUDO_DIR("power", empty_table),
+    PSEUDO_DIR("block", empty_table),
+    PSEUDO_DIR("bus", empty_table),
+    PSEUDO_DIR("class", class_table),
+    PSEUDO_DIR("dev", dev_table),
+    PSEUDO_DIR("devices", devices_table),
+    PSEUDO_DIR("firmware", empty_table),
+    PSEUDO_DIR("fs", fs_table),
+    PSEUDO_DIR("kernel", kernel_table),
+    PSEUDO_DIR("module", empty_table),
+    PSEUDO_DIR("power", empty_table),
     PSEUDO_END,
 };
 

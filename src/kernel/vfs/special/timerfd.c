@@ -159,8 +159,9 @@ void timerfd_info(struct text *x, const struct file *file)
     vtime now = machine_now(f->m);
     uint64_t left = timer_armed(&f->timer) && f->expiry > now ? f->expiry - now : 0;
 
-    text_printf(x, "clockid: %d\nticks: %lu\nsettime flags: 0%o\nit_value: (%lu, %lu)\n"
-                   "it_interval: (%lu, %lu)\n",
+    text_printf(x,
+                "clockid: %d\nticks: %lu\nsettime flags: 0%o\nit_value: (%lu, %lu)\n"
+                "it_interval: (%lu, %lu)\n",
                 f->clock_id, f->ticks, f->set_flags, (uint64_t)(left / NSEC_PER_SEC),
                 (uint64_t)(left % NSEC_PER_SEC), (uint64_t)(f->interval_ns / NSEC_PER_SEC),
                 (uint64_t)(f->interval_ns % NSEC_PER_SEC));

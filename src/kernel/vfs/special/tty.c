@@ -12,10 +12,10 @@
 #include "kernel/vfs/special/pty.h"
 #include "kernel/vfs/vfs.h"
 
-#define MAJOR_TTY     5u
-#define MAJOR_PTS     136u
+#define MAJOR_TTY      5u
+#define MAJOR_PTS      136u
 #define SI_KERNEL_CODE 0x80
-#define SIG_IGN_VALUE 1u
+#define SIG_IGN_VALUE  1u
 
 /* --- the controlling terminal ----------------------------------------------------------------- */
 
@@ -57,7 +57,7 @@ void tty_disassociate(struct tty *y)
     struct process *p;
 
     tty_get(y);
-    list_for_each_entry(p, &y->node->processes, node_link) {
+    list_for_each_entry (p, &y->node->processes, node_link) {
         if (tty_of(p) == y) {
             drop(p);
         }
@@ -81,7 +81,7 @@ int tty_set_controlling(struct task *t, struct tty *y, bool steal)
     y->session = p->sid;
     y->pgrp = p->pgid;
     p->tty = handle_create(y);
-    list_for_each_entry(other, &p->node->processes, node_link) {
+    list_for_each_entry (other, &p->node->processes, node_link) {
         if (other != p && other->sid == p->sid && !other->zombie && !other->tty) {
             other->tty = file_get(p->tty);
         }
@@ -114,8 +114,8 @@ int tty_check_foreground(struct task *t, struct tty *y, int signo)
     if (tty_of(p) != y || y->pgrp == 0 || y->pgrp == p->pgid) {
         return 0;
     }
-    ignored = (t->sig.blocked & SIG_BIT(signo)) ||
-              p->sig.actions[signo - 1].handler == SIG_IGN_VALUE;
+    ignored =
+        (t->sig.blocked & SIG_BIT(signo)) || p->sig.actions[signo - 1].handler == SIG_IGN_VALUE;
     if (ignored) {
         return signo == SIGNAL_TTIN ? -EIO : 0;
     }
