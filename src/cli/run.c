@@ -32,9 +32,10 @@
 
 struct run_options {
     uint64_t wall_ns, virtual_ns, length_ns, setup_ns, universes, jobs, seed;
-    const char *out, *template_only, *faults, *engine, *source;
+    const char *out, *template_only, *faults, *engine, *images;
+    const char *source, *name, *description, *commit;
     struct cli_list profiles;
-    bool json, quiet;
+    bool json, quiet, go_on;
 };
 
 struct run {
@@ -46,6 +47,7 @@ struct run {
     char *engine;  /* owned */
     char *run_dir; /* owned */
     char *name;    /* owned: what the report calls it */
+    uint64_t seed; /* the option's, or that of the run which goes on */
     struct store *store;
     struct explorer_summary summary;
 };
@@ -174,6 +176,8 @@ static int create_store(struct run *r, struct err *err)
     struct store_run run = {.id = id.data,
                             .name = r->name,
                             .source = r->o->source,
+                            .commit = r->o->commit,
+                            .description = r->o->description,
                             .config = config.data,
                             .engine = engine.data,
                             .cpu = cpu,
@@ -183,6 +187,39 @@ static int create_store(struct run *r, struct err *err)
                             .status = RUN_RUNNING};
     r->store = store_create(r->run_dir, &run, nodes, r->system.project->container_count, err);
     return r->store ? store_add_input(r->store, "config.json", config.data, config.len, err) : -1;
+}
+
+/* True when --continue finds a run to go on with. */
+static bool goes_on(const struct run *r)
+{
+    cleanup_buf struct buf path = {0};
+    buf_printf(&path, "%s/run.db", r->run_dir);
+    return r->o->go_on && access(path.data, F_OK) == 0;
+}
+
+/* A history is a function of plan, engine build and seed: with another plan or build the universes
+ * of one run would not belong together. */
+static int resume_store(struct run *r, struct err *err)
+{
+    struct store_run run;
+    char sum[DIGEST_HEX];
+    digest_hex(r->identity.sum, sum);
+    r->store = store_resume(r->run_dir, err);
+    if (!r->store || store_run(r->store, &run, err)) {
+        return -1;
+    }
+    bool same = run.id && strncmp(run.id, sum, 32) == 0;
+    r->seed = run.seed;
+    uint64_t wall_ns = run.wall_ns;
+    store_run_free(&run);
+    if (!same) {
+        err_set(err, ERR_USAGE,
+                "the run in %s is of other images, another configuration or another build of "
+                "Everett",
+                r->run_dir);
+        return err_hint(err, "start a new run with another --out");
+    }
+    return store_set_status(r->store, RUN_RUNNING, NULL, wall_ns, err);
 }
 
 static int keep_compose(struct run *r, struct err *err)
@@ -301,12 +338,12 @@ static int explore(struct run *r)
     cleanup_err struct err trouble = {0};
     struct run_output out;
     run_output_init(&out, r->o->json, r->o->quiet, r->name, (uint32_t)r->o->jobs);
-    run_output_begin(&out, r->run_dir, r->o->seed);
+    run_output_begin(&out, r->run_dir, r->seed);
     struct explorer_options eo = {.store = r->store,
                                   .plan = &r->system.plan.builder,
                                   .identity = &r->identity,
                                   .engine_path = r->engine,
-                                  .seed = r->o->seed,
+                                  .seed = r->seed,
                                   .jobs = (uint32_t)r->o->jobs,
                                   .wall_ns = r->o->wall_ns,
                                   .virtual_ns = r->o->virtual_ns,
@@ -358,6 +395,7 @@ static int prepare(struct run *r, struct err *err)
                                          .profiles = &r->o->profiles,
                                          .template_only = r->o->template_only,
                                          .faults = r->o->faults,
+                                         .images = r->o->images,
                                          .length_ns = r->o->length_ns,
                                          .setup_limit_ns = r->o->setup_ns};
     if (system_load(&r->system, &r->request, false, err) ||
@@ -368,9 +406,11 @@ static int prepare(struct run *r, struct err *err)
     if (!r->engine || run_identity_of(&r->system.plan, r->engine, &r->identity, err)) {
         return -1;
     }
-    r->name = shown_name(r->system.project, r->dir);
+    r->name = r->o->name ? mem_strdup(r->o->name) : shown_name(r->system.project, r->dir);
+    r->seed = r->o->seed;
     r->run_dir = r->o->out ? mem_strdup(r->o->out) : default_run_dir();
-    return create_store(r, err) || keep_inputs(r, err) ? -1 : 0;
+    return (goes_on(r) ? resume_store(r, err) : create_store(r, err)) || keep_inputs(r, err) ? -1
+                                                                                             : 0;
 }
 
 static int run(const struct run_options *o, const char *dir)
@@ -415,6 +455,9 @@ static int check_options(const struct cli_verb *v, struct run_options *o)
     if (o->virtual_ns && o->virtual_ns < o->length_ns) {
         o->length_ns = o->virtual_ns; /* one universe longer than the budget makes no sense */
     }
+    if (o->go_on && !o->out) {
+        return cli_usage(v, "which run? give its directory with --out");
+    }
     if (o->seed == NOT_GIVEN && getrandom(&o->seed, sizeof o->seed, 0) != sizeof o->seed) {
         return cli_usage(v, "give a --seed: this host has no random numbers");
     }
@@ -441,12 +484,19 @@ int verb_run(const struct cli_verb *v, int argc, char **argv)
         {"jobs", CLI_U64, &o.jobs, "N", "universes at a time (one for each core)"},
         {"seed", CLI_U64, &o.seed, "S", "seed of every random choice (a random one)"},
         {"out", CLI_STRING, &o.out, "DIR", "run directory (runs/TIME)"},
+        {"continue", CLI_FLAG, &o.go_on, NULL,
+         "go on with the run in --out, if there is one: budgets count what it has done"},
         {"template", CLI_STRING, &o.template_only, "NAME",
          "run only the commands of this template"},
         {"faults", CLI_STRING, &o.faults, "FILE|none", "faults to inject (all kinds)"},
+        {"images", CLI_STRING, &o.images, "FILE",
+         "which stored image each reference means: `REF sha256:ID` lines"},
         {"profile", CLI_LIST, &o.profiles, "NAME", "switch on a compose profile; may be repeated"},
         {"source", CLI_STRING, &o.source, "NAME",
          "whose history the run belongs to, e.g. a branch"},
+        {"name", CLI_STRING, &o.name, "NAME", "what the report calls the run (the project's name)"},
+        {"description", CLI_STRING, &o.description, "TEXT", "shown in the report"},
+        {"commit", CLI_STRING, &o.commit, "ID", "of the source that is tested"},
         {"json", CLI_FLAG, &o.json, NULL, "one JSON object a line; the last is the summary"},
         {"quiet", CLI_FLAG, &o.quiet, NULL, "print the summary only"},
         {"engine", CLI_STRING, &o.engine, "FILE", "engine executable to use"},

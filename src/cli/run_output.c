@@ -199,6 +199,20 @@ static int put_properties(struct buf *b, const struct run_ending *e, struct err 
     return 0;
 }
 
+static void put_counts(struct buf *b, const struct report *r)
+{
+    if (!r) {
+        return;
+    }
+    buf_printf(b, ",\"counts\":{\"failed\":%zu,\"never_reached\":%zu,\"passed\":%zu}",
+               (size_t)r->counts.failed, (size_t)r->counts.never, (size_t)r->counts.passed);
+    buf_puts(b, ",\"findings\":{");
+    for (enum finding f = FINDING_NEW; f <= FINDING_RESOLVED; f++) {
+        buf_printf(b, "%s\"%s\":%zu", f == FINDING_NEW ? "" : ",", finding_word(f), r->findings[f]);
+    }
+    buf_putc(b, '}');
+}
+
 static int end_json(const struct run_ending *e, struct err *err)
 {
     static const char *const words[] = {
@@ -215,6 +229,7 @@ static int end_json(const struct run_ending *e, struct err *err)
         buf_printf(&b, ",\"digest\":\"%016" PRIx64 "%016" PRIx64 "\"", e->summary->digest[0],
                    e->summary->digest[1]);
     }
+    put_counts(&b, e->report);
     if (put_properties(&b, e, err)) {
         return -1;
     }

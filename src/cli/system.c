@@ -51,7 +51,8 @@ static int check_template(const struct test_commands *t, const char *name, struc
 
 int system_build(struct system_ready *s, const struct system_request *r, struct err *err)
 {
-    if (read_faults(&s->faults, r->faults, err)) {
+    if (read_faults(&s->faults, r->faults, err) ||
+        (r->images && image_pins_read(&s->pins, r->images, err))) {
         return -1;
     }
     cleanup_free char *libvoidstar = cli_companion("libvoidstar.so", err);
@@ -63,6 +64,7 @@ int system_build(struct system_ready *s, const struct system_request *r, struct 
     struct compose_plan_request req = {.project = s->project,
                                        .dir = r->dir,
                                        .store = s->store,
+                                       .pins = &s->pins,
                                        .libvoidstar = libvoidstar,
                                        .stop_faults = stop_faults,
                                        .faults = &s->faults,
@@ -80,6 +82,8 @@ void system_fini(struct system_ready *s)
 {
     test_commands_fini(&s->commands);
     compose_plan_fini(&s->plan);
+    fault_config_fini(&s->faults);
+    image_pins_fini(&s->pins);
     if (s->project) {
         compose_destroy(s->project);
     }

@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "compose/compose.h"
 #include "runner/compose_plan.h"
+#include "runner/image_pins.h"
 #include "runner/test_commands.h"
 
 struct system_request {
@@ -13,6 +14,7 @@ struct system_request {
     const struct cli_list *profiles;
     const char *template_only; /* NULL: any */
     const char *faults;        /* file, "none", or NULL: the default ones */
+    const char *images;        /* file of runner/image_pins.h, or NULL */
     uint64_t length_ns, setup_limit_ns;
 };
 
@@ -20,6 +22,7 @@ struct system_ready {
     struct image_store *store;
     struct compose_project *project;
     struct fault_config faults;
+    struct image_pins pins;
     struct compose_plan plan;
     struct test_commands commands;
 };

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "explorer/crew.h"
 #include "explorer/novelty.h"
+#include "explorer/resume.h"
 #include "explorer/wire.h"
 
 #define TICK_MS            200
@@ -380,12 +381,29 @@ static int prepare(struct explorer *x, const char ***names)
     return crew_init(&x->crew, &common, (size_t)max_u64(jobs, 1), x->err);
 }
 
+/* A run that goes on counts what it has done already against its budgets. */
+static int take_up(struct explorer *x)
+{
+    struct resumed before;
+    if (resume_read(x->o->store, &before, &x->seen, x->err)) {
+        return -1;
+    }
+    x->next_number = before.next_number;
+    x->finished_virtual_ns = before.virtual_ns;
+    x->started_ns -= before.wall_ns;
+    x->out->last.universes = before.universes;
+    x->out->last.setups = before.setups;
+    x->out->last.engine_errors = before.engine_errors;
+    memcpy(x->out->digest, before.digest, sizeof x->out->digest);
+    return 0;
+}
+
 int explorer_run(const struct explorer_options *o, struct explorer_summary *out, struct err *err)
 {
     struct explorer x = {.o = o, .out = out, .err = err, .started_ns = host_now()};
     const char **names = NULL;
     *out = (struct explorer_summary){.outcome = EXPLORER_COMPLETED};
-    if (prepare(&x, &names) == 0) {
+    if (take_up(&x) == 0 && prepare(&x, &names) == 0) {
         explore(&x);
         crew_fini(&x.crew);
         tell_progress(&x);

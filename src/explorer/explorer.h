@@ -1,5 +1,6 @@
 /* An exploration: many universes under a budget, run by worker processes, one a core. This process
- * gives out seeds, keeps the store and counts; it is the store's only writer. */
+ * gives out seeds, keeps the store and counts; it is the store's only writer. A store that holds
+ * universes already is gone on with: numbers, budgets and counts continue. */
 #ifndef EVERETT_EXPLORER_EXPLORER_H
 #define EVERETT_EXPLORER_EXPLORER_H
 

@@ -2,6 +2,7 @@
 #include "report/history.h"
 
 #include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,7 +38,7 @@ static bool belongs(const struct report *r, const struct store_run *other)
            other->started_unix_ns < r->run.started_unix_ns;
 }
 
-static void consider(struct report *r, struct earlier_runs *list, const char *path)
+static void consider(struct report *r, struct earlier_runs *list, const char *path, bool chosen)
 {
     cleanup_err struct err ignored = {0};
     struct store *s = store_open(path, &ignored);
@@ -46,7 +47,7 @@ static void consider(struct report *r, struct earlier_runs *list, const char *pa
         return;
     }
     if (store_run(s, &run, &ignored) == 0) {
-        if (belongs(r, &run)) {
+        if (chosen ? run.status == RUN_COMPLETED : belongs(r, &run)) {
             *ARRAY_PUSH(list->runs, list->count, list->cap) =
                 (struct earlier){mem_strdup(path), run.started_unix_ns};
         }
@@ -65,7 +66,27 @@ static int compare_earlier(const void *x, const void *y)
     return order ? order : strcmp(a->path, b->path);
 }
 
-static void find_earlier(struct report *r, struct earlier_runs *list)
+/* False when there is no such file. */
+static bool read_chosen(struct report *r, struct earlier_runs *list)
+{
+    cleanup_buf struct buf path = {0};
+    buf_printf(&path, "%s/" HISTORY_FILE, store_dir(r->store));
+    cleanup_fclose FILE *f = fopen(path.data, "re");
+    cleanup_free char *line = NULL;
+    size_t cap = 0;
+    while (f && getline(&line, &cap, f) > 0) {
+        cleanup_buf struct buf run = {0};
+        line[strcspn(line, "\n")] = 0;
+        buf_printf(&run, "%s%s%s", line[0] == '/' ? "" : store_dir(r->store),
+                   line[0] == '/' ? "" : "/", line);
+        if (line[0]) {
+            consider(r, list, run.data, true);
+        }
+    }
+    return f != NULL;
+}
+
+static void find_beside(struct report *r, struct earlier_runs *list)
 {
     cleanup_buf struct buf parent = {0};
     buf_printf(&parent, "%s/..", store_dir(r->store));
@@ -77,8 +98,15 @@ static void find_earlier(struct report *r, struct earlier_runs *list)
         if (e->d_name[0] != '.') {
             cleanup_buf struct buf path = {0};
             buf_printf(&path, "%s/%s", parent.data, e->d_name);
-            consider(r, list, path.data);
+            consider(r, list, path.data, false);
         }
+    }
+}
+
+static void find_earlier(struct report *r, struct earlier_runs *list)
+{
+    if (!read_chosen(r, list)) {
+        find_beside(r, list);
     }
     if (list->count) {
         qsort(list->runs, list->count, sizeof *list->runs, compare_earlier);

@@ -6,9 +6,13 @@
 
 struct report;
 
+#define HISTORY_FILE "history"
+
 /* Fills findings and per-property history. Earlier runs are the directories beside the run's own
  * that hold a finished run of the same source (or, without one, of the same name) started before
- * it. Runs that cannot be read are left out: they may be of another version. */
+ * it. A run directory with a file `history` (one run directory a line, relative ones below the
+ * run's own) is compared with those instead, whatever source they are of: whoever wrote it has
+ * chosen. Runs that cannot be read are left out: they may be of another version or removed. */
 int history_compare(struct report *r, bool look, struct err *err) must_check;
 
 #endif

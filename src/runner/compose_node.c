@@ -347,23 +347,12 @@ static struct plan_list put_hosts(struct composing *c, const struct node_source 
     return out;
 }
 
-static uint32_t fault_exclude(struct composing *c, const struct compose_service *s)
+static uint32_t fault_exclude(struct composing *c, const struct node_source *src)
 {
-    static const struct {
-        const char *name;
-        uint32_t bits;
-    } names[] = {
-        {"network", PLAN_EXCLUDE_NETWORK},
-        {"pause", PLAN_EXCLUDE_PAUSE},
-        {"kill", PLAN_EXCLUDE_KILL},
-        {"stop", PLAN_EXCLUDE_STOP},
-        {"all", PLAN_EXCLUDE_NETWORK | PLAN_EXCLUDE_PAUSE | PLAN_EXCLUDE_KILL | PLAN_EXCLUDE_STOP}};
-    uint32_t bits = 0;
+    const struct compose_service *s = src->service;
+    uint32_t bits = fault_config_excluded(c->r->faults, src->container->name, s->name);
     for (size_t i = 0; i < s->fault_exclusions.n; i++) {
-        uint32_t hit = 0;
-        for (size_t k = 0; k < ARRAY_LEN(names); k++) {
-            hit |= strcmp(names[k].name, s->fault_exclusions.v[i]) == 0 ? names[k].bits : 0;
-        }
+        uint32_t hit = fault_exclude_bits(s->fault_exclusions.v[i]);
         if (!hit) {
             composing_warn(c, "service %s: fault exclusion `%s` names no fault", s->name,
                            s->fault_exclusions.v[i]);
@@ -427,6 +416,6 @@ int composing_node(struct composing *c, const struct node_source *s, struct plan
     n->attaches = put_attaches(c, s);
     n->rlimits = put_rlimits(c, s);
     n->hosts = put_hosts(c, s);
-    n->fault_exclude = fault_exclude(c, sv);
+    n->fault_exclude = fault_exclude(c, s);
     return 0;
 }

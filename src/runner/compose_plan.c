@@ -116,8 +116,8 @@ static int build(struct composing *c)
     const struct compose_plan_request *r = c->r;
     struct plan_builder *b = &c->out->builder;
     struct plan_list nodes;
-    if (system_images_open(&c->out->images, r->store, c->p, c->err) || composing_pack_binds(c) ||
-        composing_inject(c)) {
+    if (system_images_open(&c->out->images, r->store, r->pins, c->p, c->err) ||
+        composing_pack_binds(c) || composing_inject(c)) {
         return -1;
     }
     plan_set_defaults(plan_head(b), 0);

@@ -11,12 +11,14 @@
 #include "runner/system_images.h"
 
 struct compose_project;
+struct image_pins;
 struct image_store;
 
 struct compose_plan_request {
     const struct compose_project *project;
     const char *dir;           /* the compose directory: binds, configs and secrets lie below it */
     struct image_store *store; /* keeps packed binds */
+    const struct image_pins *pins;         /* NULL: images are looked up by name */
     const char *libvoidstar, *stop_faults; /* host files, injected into every container */
     const struct fault_config *faults;
     const char *template_only; /* NULL: the composer chooses */

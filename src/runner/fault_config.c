@@ -1,12 +1,14 @@
 #include "runner/fault_config.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/mem.h"
 #include "compose/pool.h"
 #include "compose/units.h"
 #include "compose/yaml_tree.h"
@@ -44,6 +46,53 @@ void fault_config_default(struct fault_config *c)
         *fault_of(c, i) = kinds[i].def;
     }
 }
+
+void fault_config_fini(struct fault_config *c)
+{
+    for (size_t i = 0; i < c->exclusion_count; i++) {
+        free(c->exclusions[i].pattern);
+    }
+    free(c->exclusions);
+    *c = (struct fault_config){0};
+}
+
+/* --- exclusions ------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    uint32_t bits;
+} exclude_words[] = {
+    {"network", PLAN_EXCLUDE_NETWORK},
+    {"pause", PLAN_EXCLUDE_PAUSE},
+    {"kill", PLAN_EXCLUDE_KILL},
+    {"stop", PLAN_EXCLUDE_STOP},
+    {"all", PLAN_EXCLUDE_NETWORK | PLAN_EXCLUDE_PAUSE | PLAN_EXCLUDE_KILL | PLAN_EXCLUDE_STOP},
+};
+
+uint32_t fault_exclude_bits(const char *word)
+{
+    for (size_t i = 0; i < ARRAY_LEN(exclude_words); i++) {
+        if (strcmp(exclude_words[i].name, word) == 0) {
+            return exclude_words[i].bits;
+        }
+    }
+    return 0;
+}
+
+uint32_t fault_config_excluded(const struct fault_config *c, const char *container,
+                               const char *service)
+{
+    uint32_t bits = 0;
+    for (size_t i = 0; i < c->exclusion_count; i++) {
+        const struct fault_exclusion *x = &c->exclusions[i];
+        bool hit = (container && fnmatch(x->pattern, container, 0) == 0) ||
+                   (service && fnmatch(x->pattern, service, 0) == 0);
+        bits |= hit ? x->bits : 0;
+    }
+    return bits;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static int read_time(struct diags *d, const struct ynode *n, uint64_t *out)
 {
@@ -140,6 +189,41 @@ static int read_link(struct diags *d, const struct ynode *n, struct plan_link *l
     return 0;
 }
 
+static int read_pattern(struct diags *d, const struct ynode *n, uint32_t bits,
+                        struct fault_config *c)
+{
+    if (n->kind != YNODE_SCALAR || !n->text[0]) {
+        return diag_error(d, n->at, "for example: [etcd0, \"client*\"]",
+                          "expected the name of a container or service, or a list of them");
+    }
+    *ARRAY_PUSH(c->exclusions, c->exclusion_count, c->exclusion_cap) =
+        (struct fault_exclusion){mem_strdup(n->text), bits};
+    return 0;
+}
+
+static int read_exclusions(struct diags *d, const struct ynode *n, struct fault_config *c)
+{
+    if (n->kind != YNODE_MAP) {
+        return diag_error(d, n->at, "for example: {network: [etcd0], kill: [\"client*\"]}",
+                          "`exclude` is a mapping from faults to names");
+    }
+    for (size_t i = 0; i < n->count; i++) {
+        const struct ypair *p = &n->pairs[i];
+        uint32_t bits = fault_exclude_bits(p->key->text);
+        if (!bits) {
+            return diag_error(d, p->key->at, "the keys are network, pause, kill, stop and all",
+                              "unknown fault `%s`", p->key->text);
+        }
+        bool list = p->value->kind == YNODE_SEQ;
+        for (size_t k = 0; k < (list ? p->value->count : 1); k++) {
+            if (read_pattern(d, list ? p->value->items[k] : p->value, bits, c)) {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
 static int read_entry(struct diags *d, const struct ypair *p, struct fault_config *c)
 {
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
@@ -150,12 +234,15 @@ static int read_entry(struct diags *d, const struct ypair *p, struct fault_confi
     if (strcmp(p->key->text, "link") == 0) {
         return read_link(d, p->value, &c->link);
     }
+    if (strcmp(p->key->text, "exclude") == 0) {
+        return read_exclusions(d, p->value, c);
+    }
     const char *near = suggest_name(p->key->text, kinds, ARRAY_LEN(kinds), sizeof kinds[0]);
     cleanup_buf struct buf hint = {0};
     if (near) {
         buf_printf(&hint, "did you mean `%s`?", near);
     } else {
-        buf_puts(&hint, "the keys are partition, clog, pause, kill and link");
+        buf_puts(&hint, "the keys are partition, clog, pause, kill, link and exclude");
     }
     return diag_error(d, p->key->at, hint.data, "unknown fault `%s`", p->key->text);
 }
@@ -216,6 +303,28 @@ int fault_config_read(struct fault_config *c, const char *path, struct err *err)
     return r;
 }
 
+static void put_exclusions(const struct fault_config *c, struct buf *out)
+{
+    const char *between = ",\"exclude\":{";
+    for (size_t w = 0; w < ARRAY_LEN(exclude_words); w++) {
+        bool first = true;
+        for (size_t i = 0; i < c->exclusion_count; i++) {
+            const struct fault_exclusion *x = &c->exclusions[i];
+            if (x->bits != exclude_words[w].bits) {
+                continue;
+            }
+            if (first) {
+                buf_printf(out, "%s\"%s\":[", between, exclude_words[w].name);
+                between = "],";
+            }
+            buf_puts(out, first ? "" : ",");
+            buf_json_string(out, x->pattern, strlen(x->pattern));
+            first = false;
+        }
+    }
+    buf_puts(out, c->exclusion_count ? "]}" : "");
+}
+
 void fault_config_json(const struct fault_config *c, struct buf *out)
 {
     struct fault_config copy = *c;
@@ -236,6 +345,8 @@ void fault_config_json(const struct fault_config *c, struct buf *out)
     char latency[DURATION_TEXT_MAX], jitter[DURATION_TEXT_MAX];
     format_duration(c->link.latency_ns, latency);
     format_duration(c->link.jitter_ns, jitter);
-    buf_printf(out, "\"link\":{\"latency\":\"%s\",\"jitter\":\"%s\",\"loss\":%u.%06u}}", latency,
+    buf_printf(out, "\"link\":{\"latency\":\"%s\",\"jitter\":\"%s\",\"loss\":%u.%06u}", latency,
                jitter, c->link.loss_ppm / 1000000, c->link.loss_ppm % 1000000);
+    put_exclusions(c, out);
+    buf_putc(out, '}');
 }

@@ -8,6 +8,7 @@
 #include "compose/compose.h"
 #include "image/image.h"
 #include "image/refs.h"
+#include "runner/image_pins.h"
 
 size_t system_images_find(const struct system_images *s, enum system_image_kind kind,
                           const char *name)
@@ -90,21 +91,27 @@ static int check_platform(const struct image *image, const char *ref, struct err
     return 0;
 }
 
+struct opening {
+    struct image_store *store;
+    const struct image_pins *pins;
+    const struct compose_project *project;
+};
+
 /* 0 opened, 1 missing (noted), -1 error. */
-static int open_one(struct system_images *s, struct image_store *store,
-                    const struct compose_project *p, const char *ref, struct missing *missing,
-                    struct err *err)
+static int open_one(struct system_images *s, const struct opening *o, const char *ref,
+                    struct missing *missing, struct err *err)
 {
     cleanup_err struct err why = {0};
-    char id[DIGEST_HEX];
-    if (image_resolve(store, ref, id, &why)) {
+    char found[DIGEST_HEX];
+    const char *id = image_pins_find(o->pins, ref);
+    if (!id && image_resolve(o->store, ref, found, &why)) {
         if (why.kind != ERR_USAGE) {
             return err_set(err, why.kind, "image %s: %s", ref, why.msg ? why.msg : "");
         }
-        note_missing(missing, p, ref, &why);
+        note_missing(missing, o->project, ref, &why);
         return 1;
     }
-    struct image *image = image_open_id(store, id, err);
+    struct image *image = image_open_id(o->store, id ? id : found, err);
     if (!image) {
         return err_wrap(err, "image %s", ref);
     }
@@ -127,14 +134,16 @@ static bool asked_before(const struct compose_project *p, size_t container, cons
 }
 
 int system_images_open(struct system_images *s, struct image_store *store,
-                       const struct compose_project *project, struct err *err)
+                       const struct image_pins *pins, const struct compose_project *project,
+                       struct err *err)
 {
+    const struct opening o = {store, pins, project};
     struct missing missing = {0};
     int r = 0;
     for (size_t i = 0; r >= 0 && i < project->container_count; i++) {
         const char *ref = project->services[project->containers[i].service].image;
         if (!asked_before(project, i, ref)) {
-            r = open_one(s, store, project, ref, &missing, err);
+            r = open_one(s, &o, ref, &missing, err);
         }
     }
     if (r >= 0 && missing.count) {

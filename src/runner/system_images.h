@@ -8,6 +8,7 @@
 
 struct compose_project;
 struct image;
+struct image_pins;
 struct image_store;
 
 enum system_image_kind {
@@ -30,9 +31,10 @@ struct system_images {
 
 /* Opens the image of every active service, each once, in the order of the containers. Finds all
  * that is missing before it fails (ERR_USAGE): the message lists every missing image with the
- * services that want it, the hint says what to type. */
+ * services that want it, the hint says what to type. `pins` may be NULL. */
 int system_images_open(struct system_images *s, struct image_store *store,
-                       const struct compose_project *project, struct err *err) must_check;
+                       const struct image_pins *pins, const struct compose_project *project,
+                       struct err *err) must_check;
 /* Takes the image. An image without an id gets that of its index, which names all
  * content by digest. */
 size_t system_images_add(struct system_images *s, enum system_image_kind kind, const char *name,

@@ -67,6 +67,33 @@ def bug_is_found_and_replays(directory):
         check("its moment replays to the same records and digest", replay.returncode == 0, replay.stdout[-500:])
 
 
+def goes_on_after_a_kill(directory):
+    """What was finished stays, numbers and budgets go on, and another configuration is refused."""
+    out = os.path.join(directory, "cut")
+    command = [everett, "run", example, "--universes", "12", "--seed", "3", "--jobs", "1", "--json", "--out", out,
+               "--continue"]
+    finished = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as cut:
+        for line in cut.stdout:
+            if '"kind":"universe"' in line:
+                finished.append(line)
+                if len(finished) == 5:
+                    cut.kill()
+    before = {json.loads(line)["number"]: json.loads(line)["digest"] for line in finished}
+    check("killed after five universes", 5 <= len(before) < 12, str(before))
+    done = run(*command[1:], expect=(0, 1))
+    result = summary(done)
+    check("twelve universes in all", result["universes"] == 12, str(result["universes"]))
+    again = [json.loads(line)["number"] for line in done.stdout.splitlines() if '"kind":"universe"' in line]
+    check("none ran twice", not set(again) & set(before), f"{again} {sorted(before)}")
+    whole = summary(run("run", example, "--universes", "12", "--seed", "3", "--jobs", "1", "--json",
+                        expect=(0, 1), cwd=directory))
+    check("as many behaviours as without the cut", whole["behaviours"] == result["behaviours"],
+          f"{whole['behaviours']} {result['behaviours']}")
+    other = run(*command[1:], "--faults", "none", expect=(2,))
+    check("another configuration is refused", "another configuration" in other.stderr, other.stderr)
+
+
 with tempfile.TemporaryDirectory() as directory:
     os.environ["EVERETT_HOME"] = os.path.join(directory, "home")
     subprocess.run([os.path.join(example, "build-images.sh")], check=True, stdout=subprocess.DEVNULL)
@@ -74,4 +101,5 @@ with tempfile.TemporaryDirectory() as directory:
         run("image", "load", os.path.join(root, "build", "images", name + ".tar"), expect=(0,))
     digests_agree(directory)
     bug_is_found_and_replays(directory)
+    goes_on_after_a_kill(directory)
 sys.exit(1 if failures else 0)

@@ -19,6 +19,7 @@
 #include "image/store.h"
 #include "maker.h"
 #include "runner/compose_plan.h"
+#include "runner/image_pins.h"
 #include "runner/run_inputs.h"
 
 static const char config[] =
@@ -122,6 +123,7 @@ static int tear_down(void **state)
 {
     struct fixture *f = *state;
     compose_plan_fini(&f->plan);
+    fault_config_fini(&f->faults);
     compose_destroy(f->project);
     image_store_close(f->store);
     free((void *)(uintptr_t)f->request.libvoidstar);
@@ -334,12 +336,65 @@ static void bind_outside(void **state)
     free(path);
 }
 
+static void read_faults(struct fixture *f, const char *text, int expected)
+{
+    struct err err = {0};
+    char *path = maker_path(f->dir, "faults.yaml");
+    maker_write(path, text, strlen(text));
+    fault_config_fini(&f->faults);
+    assert_int_equal(fault_config_read(&f->faults, path, &err), expected);
+    err_clear(&err);
+    free(path);
+}
+
+static void exclusions(void **state)
+{
+    struct fixture *f = *state;
+    struct buf json = {0};
+    read_faults(f, "exclude: {pause: ['b*'], all: nobody}\n", 0);
+    fault_config_json(&f->faults, &json);
+    assert_non_null(strstr(json.data, ",\"exclude\":{\"pause\":[\"b*\"],\"all\":[\"nobody\"]}}"));
+    buf_free(&json);
+    build(f);
+    assert_int_equal(node(f, 0)->fault_exclude, PLAN_EXCLUDE_NETWORK | PLAN_EXCLUDE_KILL);
+    assert_int_equal(node(f, 1)->fault_exclude, PLAN_EXCLUDE_PAUSE);
+    assert_int_equal(node(f, 2)->fault_exclude, PLAN_EXCLUDE_PAUSE);
+    read_faults(f, "exclude: {weather: b}\n", -1);
+    read_faults(f, "exclude: {pause: [{}]}\n", -1);
+    read_faults(f, "exclude: b\n", -1);
+}
+
+/* A pinned reference is not looked up by name: another image may have that name by now. */
+static void pins(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    struct image_pins p = {0};
+    char *path = maker_path(f->dir, "pins");
+    maker_write(path, "app:v1 sha256:12\n", 17);
+    assert_int_equal(image_pins_read(&p, path, &err), -1);
+    assert_non_null(strstr(err.msg, "pins:1: expected"));
+    err_clear(&err);
+    struct buf text = {0};
+    buf_printf(&text, "# chosen\napp:v1 sha256:%064d\n", 0);
+    maker_write(path, text.data, text.len);
+    assert_int_equal(image_pins_read(&p, path, &err), 0);
+    f->request.pins = &p;
+    assert_int_equal(compose_plan_build(&f->plan, &f->request, &err), -1);
+    assert_non_null(strstr(err.msg, "app:v1"));
+    err_clear(&err);
+    image_pins_fini(&p);
+    buf_free(&text);
+    free(path);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(what_runs), TEST(environment), TEST(users_and_limits), TEST(health_and_order),
-        TEST(mounts),    TEST(round_trip),  TEST(identity),         TEST(bind_outside),
+        TEST(what_runs),  TEST(environment), TEST(users_and_limits), TEST(health_and_order),
+        TEST(mounts),     TEST(round_trip),  TEST(identity),         TEST(bind_outside),
+        TEST(exclusions), TEST(pins),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);
