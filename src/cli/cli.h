@@ -59,6 +59,12 @@ int cli_usage(const struct cli_verb *v, const char *fmt, ...) printf_like(2, 3);
  * executable, or in ../lib/everett. The caller frees it. NULL with err. */
 char *cli_companion(const char *name, struct err *err);
 
+/* Runs the companion executable `name` in place of this process, with `count` arguments. A verb
+ * that needs libraries no other verb needs is an executable of its own, since each shared library
+ * makes every start of `everett` slower. Returns only on failure: prints and returns the exit
+ * status. */
+int cli_become(const char *name, char *const *args, size_t count);
+
 /* Parses a duration; false on anything else. */
 bool cli_parse_duration(const char *s, uint64_t *ns);
 

@@ -6,48 +6,28 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/verbs.h"
 #include "image/list.h"
-#include "image/load.h"
 #include "image/store.h"
 
-static void print_loaded(const struct image_load_result *r, bool json)
+/* Loading is a program of its own: it alone needs libarchive and the dozen shared libraries that
+ * come with it. */
+static int load(char **files, bool json)
 {
-    for (size_t i = 0; i < r->count; i++) {
-        const struct image_loaded *l = &r->images[i];
-        if (!json) {
-            for (size_t k = 0; k < l->refs.count; k++) {
-                printf("%s  sha256:%.12s\n", l->refs.items[k], l->id);
-            }
-            if (l->refs.count == 0) {
-                printf("sha256:%s  (no name)\n", l->id);
-            }
-            continue;
-        }
-        cleanup_buf struct buf b = {0};
-        buf_printf(&b, "{\"kind\":\"loaded\",\"id\":\"sha256:%s\",\"refs\":[", l->id);
-        for (size_t k = 0; k < l->refs.count; k++) {
-            buf_puts(&b, k ? "," : "");
-            buf_json_string(&b, l->refs.items[k], strlen(l->refs.items[k]));
-        }
-        buf_puts(&b, "]}");
-        puts(b.data);
+    char **args = NULL;
+    size_t count = 0, cap = 0;
+    if (json) {
+        *ARRAY_PUSH(args, count, cap) = (char *)(uintptr_t) "--json";
     }
-}
-
-static int load(struct image_store *s, char **files, bool json, struct err *err)
-{
+    *ARRAY_PUSH(args, count, cap) = (char *)(uintptr_t) "--";
     for (; *files; files++) {
-        struct image_load_result r;
-        if (image_load(s, *files, NULL, &r, err)) {
-            return -1;
-        }
-        print_loaded(&r, json);
-        fflush(stdout);
-        image_load_result_fini(&r);
+        *ARRAY_PUSH(args, count, cap) = *files;
     }
-    return 0;
+    int status = cli_become("everett-image-load", args, count);
+    free(args);
+    return status;
 }
 
 static void print_info(const struct image_info *info)
@@ -153,12 +133,14 @@ int verb_image(const struct cli_verb *v, int argc, char **argv)
     if (status) {
         return status;
     }
+    if (strcmp(words[0], "load") == 0) {
+        return load(words + 1, json);
+    }
     cleanup_err struct err err = {0};
     struct image_store *s = image_store_open(NULL, &err);
     int r = -1;
     if (s) {
-        r = strcmp(words[0], "load") == 0 ? load(s, words + 1, json, &err)
-            : strcmp(words[0], "ls") == 0 ? ls(s, json, &err)
+        r = strcmp(words[0], "ls") == 0   ? ls(s, json, &err)
             : strcmp(words[0], "rm") == 0 ? rm(s, words + 1, &err)
                                           : inspect(s, words[1], &err);
         image_store_close(s);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/cleanup.h"
 #include "base/mem.h"
 #include "cli/cli.h"
 
@@ -231,4 +232,19 @@ char *cli_companion(const char *name, struct err *err)
     err_set(err, ERR_HOST, "%s is missing beside %severett", name, self);
     err_hint(err, "build it with `make`, or install Everett again");
     return NULL;
+}
+
+int cli_become(const char *name, char *const *args, size_t count)
+{
+    cleanup_err struct err err = {0};
+    cleanup_free char *program = cli_companion(name, &err);
+    if (program) {
+        char **argv = mem_zalloc((count + 2) * sizeof *argv);
+        argv[0] = program;
+        memcpy(argv + 1, args, count * sizeof *argv);
+        execv(program, argv);
+        err_errno(&err, errno, "cannot start %s", program);
+        free(argv);
+    }
+    return cli_fail(&err);
 }

@@ -42,18 +42,6 @@ struct source_stream {
     size_t memory_len;
 };
 
-struct image_limits image_limits_default(void)
-{
-    return (struct image_limits){
-        .bytes_max = 64ull << 30,
-        .entries_max = 4u << 20,
-        .json_max = 16u << 20,
-        .layers_max = 512,
-        .members_max = 100000,
-        .ratio_max = 2000,
-    };
-}
-
 static int archive_fail(struct err *err, struct archive *a, const char *what, const char *name)
 {
     const char *why = archive_error_string(a);
