@@ -87,6 +87,7 @@ enum event_end_reason {
     END_ENGINE_ERROR = 6, /* Everett's own fault; text says what */
     END_STOPPED = 7,      /* the runner asked */
     END_DEADLOCK = 8,     /* every process waits for something that cannot come (exec only) */
+    END_BRANCH = 9,       /* the command of a branch ended; exit_code and signal are its */
 };
 
 struct event_end {

@@ -7,7 +7,9 @@
 
 #include <stdint.h>
 
-#define PLAN_MAGIC 0x314e414c50565645ull /* "EVEPLAN1" */
+#include "abi/plan_faults.h"
+
+#define PLAN_MAGIC 0x324e414c50565645ull /* "EVEPLAN2" */
 #define PLAN_NONE  0xffffffffu
 
 typedef uint32_t plan_str; /* offset of a string */
@@ -135,8 +137,6 @@ struct plan_node {
     struct plan_list rlimits;  /* struct plan_rlimit */
     struct plan_list hosts;    /* struct plan_host_entry: extra_hosts */
     uint32_t fault_exclude;    /* PLAN_EXCLUDE_* bits */
-    uint32_t stdin_fd_bytes;   /* exec: 1 = feed `stdin` below, 0 = /dev/null */
-    plan_str stdin_path;       /* reserved */
     uint32_t is_tty;
 };
 
@@ -145,23 +145,14 @@ struct plan_node {
 #define PLAN_EXCLUDE_KILL    4u
 #define PLAN_EXCLUDE_STOP    8u
 
-/* Link quality where no fault acts. Jitter is uniform in [0, jitter_ns]. */
-struct plan_link {
-    uint64_t latency_ns, jitter_ns;
-    uint32_t loss_ppm;
+/* A branch: the history of the plan up to a moment, and from there on with one more command in one
+ * container. The universe ends with that command. */
+struct plan_branch {
+    uint64_t at_ns;      /* the moment; 0: no branch */
+    uint64_t timeout_ns; /* the command is cut off after so long */
+    uint32_t node;
     uint32_t reserved;
-};
-
-/* Fault intensities; every duration uniform in [min, max]. Zero mean interval: that fault is off */
-struct plan_fault {
-    uint64_t mean_interval_ns;
-    uint64_t min_duration_ns, max_duration_ns;
-};
-
-struct plan_faults {
-    uint32_t enabled;
-    uint32_t reserved;
-    struct plan_fault partition, clog, pause, kill;
+    struct plan_list argv; /* plan_str */
 };
 
 struct plan {
@@ -182,7 +173,7 @@ struct plan {
     uint32_t compose_test;       /* 1: the composer runs test commands */
     uint32_t preempt_mean_calls; /* mean calls between extra preemptions; 0: none */
     plan_str template_only;      /* run only this template; 0: any */
-    plan_str exec_cwd;
+    uint32_t reserved;
     struct plan_link link; /* between different nodes */
     struct plan_faults faults;
     struct plan_list files;    /* struct plan_file */
@@ -190,6 +181,7 @@ struct plan {
     struct plan_list volumes;  /* struct plan_volume */
     struct plan_list networks; /* struct plan_network */
     struct plan_list nodes;    /* struct plan_node */
+    struct plan_branch branch;
 };
 
 /* Kernel side: the checked way to an element. */

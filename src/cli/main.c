@@ -9,6 +9,8 @@ const struct cli_verb cli_verbs[] = {
      verb_run},
     {"replay", "[OPTIONS] RUN MOMENT", "run a history of a run again and compare it bit for bit",
      verb_replay},
+    {"shell", "[OPTIONS] RUN MOMENT [--] CMD [ARGS]",
+     "run one more command at a moment, on a fresh branch of its history", verb_shell},
     {"log", "[OPTIONS] RUN [MOMENT]", "print the stored log of a history", verb_log},
     {"validate", "[OPTIONS] DIR", "check a compose directory without running it", verb_validate},
     {"image", "load FILE... | ls | rm REF... | inspect REF", "keep container images", verb_image},

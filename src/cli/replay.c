@@ -10,11 +10,9 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/history.h"
 #include "cli/log_lines.h"
 #include "cli/verbs.h"
-#include "explorer/strategy.h"
-#include "image/store.h"
-#include "runner/run_inputs.h"
 #include "runner/universe.h"
 #include "store/event_log.h"
 
@@ -23,17 +21,8 @@ struct replay {
     uint64_t past_ns;
     bool json;
 
-    struct store *store;
-    struct image_store *images;
-    struct compose_plan plan;
-    struct store_universe universe;
-    char *engine;
+    struct history h;
     uint64_t until_ns; /* print up to here */
-
-    uint8_t (*stored)[DIGEST_LEN]; /* of the records of the run, by position */
-    size_t stored_count, stored_cap;
-    uint64_t stored_end_ns;
-    bool cut; /* the run itself stopped it: the last record is the runner's word */
 
     size_t seen;             /* records of the replay */
     char *difference;        /* owned: the first one, or NULL */
@@ -51,15 +40,6 @@ static void on_signal(int signo)
 }
 
 /* --- what the run stored ---------------------------------------------------------------------- */
-
-static int remember(void *ctx, const struct event *e)
-{
-    struct replay *r = ctx;
-    uint8_t(*sum)[DIGEST_LEN] = ARRAY_PUSH(r->stored, r->stored_count, r->stored_cap);
-    digest_bytes(e, e->size, *sum);
-    r->stored_end_ns = e->vtime_ns;
-    return 0;
-}
 
 struct nth {
     size_t want, at;
@@ -81,16 +61,12 @@ static int print_nth(void *ctx, const struct event *e)
 
 static void compare(struct replay *r, const struct event *e)
 {
-    uint8_t sum[DIGEST_LEN];
     size_t at = r->seen++;
-    if (r->difference || (r->cut && at + 1 >= r->stored_count)) {
+    bool cut_here = r->h.is_cut && at + 1 >= r->h.stored_count;
+    if (r->difference || cut_here || history_has(&r->h, at, e)) {
         return;
     }
-    digest_bytes(e, e->size, sum);
-    bool missing = at >= r->stored_count;
-    if (!missing && memcmp(sum, r->stored[at], sizeof sum) == 0) {
-        return;
-    }
+    bool missing = at >= r->h.stored_count;
     struct buf b = {0};
     buf_printf(&b, "record %zu%s", at, missing ? ", which the run does not have" : "");
     r->difference = buf_steal(&b);
@@ -105,10 +81,10 @@ static void on_event(void *ctx, const struct event *e)
     compare(r, e);
     if (e->vtime_ns <= r->until_ns && !r->json) {
         buf_reset(&r->line);
-        log_line(&r->line, r->store, e);
+        log_line(&r->line, r->h.store, e);
         fwrite(r->line.data ? r->line.data : "", 1, r->line.len, stdout);
     }
-    if (r->cut && r->seen + 1 >= r->stored_count) {
+    if (r->h.is_cut && r->seen + 1 >= r->h.stored_count) {
         stop_requested = 1; /* the run knows no more */
     }
 }
@@ -119,10 +95,11 @@ static void tell_difference(struct replay *r)
 {
     cleanup_err struct err err = {0};
     cleanup_buf struct buf then = {0}, now = {0};
-    struct nth n = {.want = r->differs_at, .store = r->store, .out = &then};
-    int found = store_each_event(r->store, r->universe.number, 0, UINT64_MAX, print_nth, &n, &err);
+    struct nth n = {.want = r->differs_at, .store = r->h.store, .out = &then};
+    int found =
+        store_each_event(r->h.store, r->h.universe.number, 0, UINT64_MAX, print_nth, &n, &err);
     if (r->differing) {
-        log_line(&now, r->store, r->differing);
+        log_line(&now, r->h.store, r->differing);
     }
     fprintf(stderr, "everett: the replay differs from the run, first at %s\n", r->difference);
     fprintf(stderr, "  run:    %s", found == 1 && then.len ? then.data : "(nothing to show)\n");
@@ -131,8 +108,8 @@ static void tell_difference(struct replay *r)
 
 static bool same_digest(const struct replay *r, const struct universe_result *ur)
 {
-    return r->cut || ur->engine_error ||
-           memcmp(ur->end.digest, r->universe.digest, sizeof ur->end.digest) == 0;
+    return r->h.is_cut || ur->engine_error ||
+           memcmp(ur->end.digest, r->h.universe.digest, sizeof ur->end.digest) == 0;
 }
 
 static void tell_json(const struct replay *r, const struct universe_result *ur, bool equal)
@@ -141,7 +118,7 @@ static void tell_json(const struct replay *r, const struct universe_result *ur, 
     buf_printf(&b,
                "{\"kind\":\"replay\",\"equal\":%s,\"records\":%zu,\"universe\":%" PRIu64
                ",\"seed\":\"%" PRIu64 "\",\"digest\":\"%016" PRIx64 "%016" PRIx64 "\",\"run\":",
-               equal ? "true" : "false", r->seen, r->universe.number, r->universe.seed,
+               equal ? "true" : "false", r->seen, r->h.universe.number, r->h.universe.seed,
                ur->end.digest[0], ur->end.digest[1]);
     buf_json_string(&b, r->run, strlen(r->run));
     buf_putc(&b, '}');
@@ -150,7 +127,7 @@ static void tell_json(const struct replay *r, const struct universe_result *ur, 
 
 static void note_short(struct replay *r)
 {
-    size_t want = r->cut ? r->stored_count - 1 : r->stored_count;
+    size_t want = r->h.is_cut ? r->h.stored_count - 1 : r->h.stored_count;
     if (!r->difference && r->seen < want) {
         struct buf b = {0};
         buf_printf(&b, "record %zu, where the replay has ended", r->seen);
@@ -162,7 +139,7 @@ static void note_short(struct replay *r)
 static int judge(struct replay *r, const struct universe_result *ur)
 {
     fflush(stdout);
-    bool expected_error = r->universe.engine_error != NULL;
+    bool expected_error = r->h.universe.engine_error != NULL;
     note_short(r);
     bool equal = !r->difference && same_digest(r, ur) && expected_error == !!ur->engine_error;
     if (r->json) {
@@ -173,7 +150,7 @@ static int judge(struct replay *r, const struct universe_result *ur)
             fprintf(stderr,
                     "replayed universe %" PRIu64 " (seed %" PRIu64
                     "): all %zu records and the digest are equal to the run's\n",
-                    r->universe.number, r->universe.seed, r->seen);
+                    r->h.universe.number, r->h.universe.seed, r->seen);
         }
         return CLI_OK;
     }
@@ -186,51 +163,20 @@ static int judge(struct replay *r, const struct universe_result *ur)
         fprintf(stderr, "everett: engine error in the replay: %s\n", ur->engine_error);
     } else if (expected_error) {
         fprintf(stderr, "everett: the run had an engine error here, the replay had none: %s\n",
-                r->universe.engine_error);
+                r->h.universe.engine_error);
     }
     return CLI_FAILED;
 }
 
 /* --- preparing -------------------------------------------------------------------------------- */
 
-static int load_inputs(struct replay *r, struct run_identity *id, struct err *err)
-{
-    cleanup_buf struct buf dir = {0};
-    char engine[DIGEST_HEX];
-    buf_printf(&dir, "%s/inputs", r->run);
-    r->engine =
-        r->engine_option ? mem_strdup(r->engine_option) : cli_companion("everett-engine", err);
-    r->images = r->engine ? image_store_open(NULL, err) : NULL;
-    if (!r->images || run_inputs_load(dir.data, r->images, &r->plan, engine, err) ||
-        run_identity_of(&r->plan, r->engine, id, err)) {
-        return -1;
-    }
-    if (strcmp(engine, id->engine) != 0) {
-        fprintf(stderr,
-                "warning: another engine build made this run (sha256:%.12s, this one is "
-                "sha256:%.12s); histories may differ\n",
-                engine, id->engine);
-    }
-    return 0;
-}
-
 static int prepare(struct replay *r, struct err *err)
 {
-    struct run_identity id;
-    uint64_t at;
-    r->store = store_open(r->run, err);
-    if (!r->store || log_find(r->store, r->moment, &r->universe, &at, err) ||
-        load_inputs(r, &id, err)) {
+    if (history_open(&r->h, r->run, r->moment, r->engine_option, err)) {
         return -1;
     }
+    uint64_t at = r->h.at_ns;
     r->until_ns = at > UINT64_MAX - r->past_ns ? UINT64_MAX : at + r->past_ns;
-    r->cut = r->universe.end_reason == END_STOPPED;
-    if (store_each_event(r->store, r->universe.number, 0, UINT64_MAX, remember, r, err) < 0) {
-        return -1;
-    }
-    struct strategy s = strategy_of(&id, r->universe.seed);
-    s.input_hash = r->universe.input_hash; /* the run's, also where the engine differs */
-    strategy_apply(&s, plan_head(&r->plan.builder));
     return 0;
 }
 
@@ -241,17 +187,17 @@ static int run(struct replay *r)
     if (prepare(r, &err)) {
         return cli_fail(&err);
     }
-    struct universe_options o = {.engine_path = r->engine,
+    struct universe_options o = {.engine_path = r->h.engine,
                                  .core = -1,
                                  .on_event = on_event,
                                  .ctx = r,
                                  .stop = &stop_requested};
     struct sigaction sa = {.sa_handler = on_signal};
     sigaction(SIGINT, &sa, NULL);
-    if (universe_run(&r->plan.builder, &o, &ur, &err)) {
+    if (universe_run(&r->h.plan.builder, &o, &ur, &err)) {
         return cli_fail(&err);
     }
-    bool interrupted = ur.stopped && !r->cut;
+    bool interrupted = ur.stopped && !r->h.is_cut;
     int status = interrupted ? 130 : judge(r, &ur);
     universe_result_fini(&ur);
     return status;
@@ -259,14 +205,7 @@ static int run(struct replay *r)
 
 static void fini(struct replay *r)
 {
-    compose_plan_fini(&r->plan);
-    if (r->images) {
-        image_store_close(r->images);
-    }
-    store_universe_free(&r->universe);
-    store_close(r->store);
-    free(r->engine);
-    free(r->stored);
+    history_fini(&r->h);
     free(r->difference);
     free(r->differing);
     buf_free(&r->line);

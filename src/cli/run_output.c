@@ -112,6 +112,7 @@ static const char *end_word(uint32_t reason)
         [END_ENGINE_ERROR] = "engine_error",
         [END_STOPPED] = "stopped",
         [END_DEADLOCK] = "deadlock",
+        [END_BRANCH] = "branch_ended",
     };
     return reason < ARRAY_LEN(words) ? words[reason] : "unknown";
 }

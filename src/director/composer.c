@@ -3,6 +3,7 @@
 #include "director/composer.h"
 
 #include "base/str.h"
+#include "director/branch.h"
 #include "director/composer_priv.h"
 #include "director/container.h"
 #include "director/decide.h"
@@ -57,7 +58,9 @@ void composer_command_ended(struct machine *m, const struct command *cmd, bool w
     c->has_unnatural_end |= !was_natural;
     if (c->phase == PHASE_LAST) {
         c->phase = PHASE_OVER;
-        machine_end(m, END_COMPOSER, "%s/%s has ended", c->template->name, cmd->name);
+        if (!branch_is_open(m)) {
+            machine_end(m, END_COMPOSER, "%s/%s has ended", c->template->name, cmd->name);
+        }
     }
     step_soon(m);
 }

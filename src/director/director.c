@@ -1,5 +1,6 @@
 #include "director/director.h"
 
+#include "director/branch.h"
 #include "director/composer.h"
 #include "director/container.h"
 #include "director/exec.h"
@@ -15,7 +16,13 @@ struct director {
     struct timer setup_limit;
     struct timer begin; /* set-up is complete */
     struct timer check; /* containers_check_soon */
+    struct branch branch;
 };
+
+struct branch *director_branch(struct machine *m)
+{
+    return &m->director->branch;
+}
 
 static void setup_too_long(struct machine *m, struct timer *t)
 {
@@ -74,6 +81,7 @@ void director_boot(struct machine *m)
         timer_arm(m, &m->director->setup_limit, machine_now(m) + m->plan->setup_limit_ns,
                   TIMER_NO_NODE, setup_too_long);
     }
+    branch_boot(m);
     faults_boot(m);
     containers_boot(m);
 }

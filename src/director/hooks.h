@@ -12,4 +12,6 @@ void director_setup_completed(struct machine *m);
 /* No faults from now on for `ns`; overlapping requests merge to the largest. */
 void faults_quiet(struct machine *m, uint64_t ns);
 
+struct branch *director_branch(struct machine *m);
+
 #endif

@@ -3,6 +3,7 @@
 gives one digest whatever the host does meanwhile. Usage: cluster.py EVERETT SOURCE_ROOT."""
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -94,6 +95,29 @@ def goes_on_after_a_kill(directory):
     check("another configuration is refused", "another configuration" in other.stderr, other.stderr)
 
 
+def branches_are_repeatable(directory):
+    """A command at a moment: the history up to it is the run's, the rest is the same every time."""
+    out = os.path.join(directory, "run")
+    add = "/opt/antithesis/test/v1/main/parallel_driver_add"
+    with sqlite3.connect(os.path.join(out, "run.db")) as db:
+        (address,) = db.execute("SELECT input_hash FROM universe WHERE number = 0").fetchone()
+    branch = ["shell", out, f"{address}@5.5", "--json", "--node", "client1", "--", add]
+    first, again = run(*branch, expect=(0,)), run(*branch, expect=(0,))
+    lines = [json.loads(line) for line in first.stdout.splitlines()]
+    check("a command runs at a moment and says something", "output" in lines[0], first.stdout)
+    check("... its end is told", lines[-1].get("exited", {}).get("exit_code") is not None, first.stdout)
+    check("... after the moment", all(float(line["output"]["moment"]["vtime"]) > 5.5 for line in lines[:-1]))
+    check("... the same once more", first.stdout == again.stdout, again.stdout)
+    other = run("shell", out, f"{address}@6.5", "--node", "client1", "--", add)
+    check("another moment is another branch", other.stdout and other.stdout != first.stdout)
+    nowhere = run("shell", out, f"{address}@5.5", "--node", "nobody", "--", add, expect=(2,))
+    check("an unknown container is named, with those there are", "client1" in nowhere.stderr, nowhere.stderr)
+    absent = run("shell", out, f"{address}@5.5", "--node", "client1", "--script", "true", expect=(127,))
+    check("an image without a shell says so", "/bin/sh" in absent.stderr, absent.stderr)
+    late = run("shell", out, f"{address}@99999", "--", add, expect=(2,))
+    check("a moment behind the end is refused", "ends at" in late.stderr, late.stderr)
+
+
 with tempfile.TemporaryDirectory() as directory:
     os.environ["EVERETT_HOME"] = os.path.join(directory, "home")
     subprocess.run([os.path.join(example, "build-images.sh")], check=True, stdout=subprocess.DEVNULL)
@@ -102,4 +126,5 @@ with tempfile.TemporaryDirectory() as directory:
     digests_agree(directory)
     bug_is_found_and_replays(directory)
     goes_on_after_a_kill(directory)
+    branches_are_repeatable(directory)
 sys.exit(1 if failures else 0)
