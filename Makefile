@@ -1,7 +1,7 @@
 # A thin front door: Meson does the work. BUILD may name another build directory.
 BUILD ?= build
 
-.PHONY: all images demo check bench asan lint fuzz install clean deps
+.PHONY: all product images demo check bench asan lint fuzz install clean deps
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -13,14 +13,19 @@ $(BUILD)/build.ninja:
 deps:
 	tools/install-deps.sh
 
+# Without the tests.
+product: $(BUILD)/build.ninja
+	ninja -C $(BUILD) everett everett-engine libvoidstar.so stop-faults
+
 # The archives stay in build/images, so that only the first time takes a minute.
-images: all
+images: product
 	examples/broken-counter/build-images.sh
 	examples/tutorial/build-images.sh
 	for name in broken-counter broken-counter-client etcd etcd-health-checker etcd-client; do \
 	    $(BUILD)/everett image load build/images/$$name.tar || exit 1; done
 
-demo: deps
+demo:
+	tools/install-deps.sh --demo
 	$(MAKE) images
 	$(BUILD)/everett run examples/tutorial --for 60s
 

@@ -5,7 +5,8 @@
 
 Reads meson's log. A test that ends with a line "N passed, N failed" counts as so many, a TAP test by
 its lines, a cmocka test by its summary, any other as one. A test that failed counts at least one
-failure; a test that never ran is a failure too. Exit status 1 unless everything passed.
+failure; a test that never ran is a failure too. What was skipped is named, with the test's own line
+that begins with SKIP. Exit status 1 unless everything passed.
 """
 import json
 import os
@@ -16,6 +17,7 @@ import sys
 OWN_COUNT = re.compile(r"^(\d+) passed, (\d+) failed$")
 CMOCKA = re.compile(r"^\[  (PASSED|FAILED)  \] (\d+) test\(s\)", re.M)
 TAP = re.compile(r"^(ok|not ok)\b(.*)$", re.M)
+SKIPPED = re.compile(r"^SKIP .*$|^ok\b.*# SKIP.*$", re.M)
 GOOD = ("OK", "EXPECTEDFAIL")
 
 
@@ -60,8 +62,12 @@ def main():
     for entry in read_log(build):
         name = entry["name"].split(" / ")[-1]
         ran.append(name)
+        skipped = SKIPPED.findall(entry.get("stdout") or "")
+        for line in skipped:
+            print("skipped: %s: %s" % (name, line))
         if entry["result"] == "SKIP":
-            print("skipped: %s" % entry["name"])
+            if not skipped:
+                print("skipped: %s" % entry["name"])
             continue
         good, bad = checks(entry) or (0, 0)
         if entry["result"] in GOOD:

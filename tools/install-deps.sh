@@ -3,35 +3,46 @@
 # nothing when nothing is missing; uses sudo when not root.
 #
 #   tools/install-deps.sh            install what is missing
+#   tools/install-deps.sh --demo     only what building Everett and the example images takes
+#   tools/install-deps.sh --programs everything, and the programs that tests run in universes; those
+#                                    that are services are neither started nor enabled
 #   tools/install-deps.sh --check    only name it; exit status 1 when something is missing
-#   tools/install-deps.sh --programs also the programs that tests/universe runs in universes, where
-#                                    they are missing; Debian starts some of them as services, so
-#                                    this is for machines that only test
 set -eu
 
 build="gcc libc6-dev make meson ninja-build pkg-config libarchive-dev libjansson-dev libzydis-dev
     libzycore-dev libzstd-dev zlib1g-dev libyaml-dev libsqlite3-dev libssl-dev
-    libmicrohttpd-dev libcurl4-openssl-dev"
-tests="libcmocka-dev musl-tools g++ clang clang-format-14 clang-tidy shellcheck python3 python3-venv
-    python3-pip git file"
-images="mmdebstrap uidmap ca-certificates"
+    libmicrohttpd-dev libcurl4-openssl-dev libcmocka-dev"
+images="mmdebstrap uidmap ca-certificates musl-tools python3 python3-pip"
+tests="g++ clang clang-format-14 clang-tidy shellcheck python3-venv git file"
 programs="busybox-static sqlite3 curl xz-utils redis-server nginx-light etcd-server etcd-client golang-go
-    nodejs default-jdk-headless"
+    nodejs npm chromium default-jdk-headless"
+services="redis-server nginx-light etcd-server" # of the programs
 
+case "${1:-}" in
+"" | --check) wanted="$build $images $tests" ;;
+--demo) wanted="$build $images" ;;
+--programs) wanted="$build $images $tests $programs" ;;
+*)
+    echo "install-deps: unknown option $1; the first lines of $0 say what there is" >&2
+    exit 2
+    ;;
+esac
+
+# npm comes with the nodejs of some other sources, as a command without a package of its own.
 is_installed() {
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ] ||
+        { [ "$1" = npm ] && command -v npm >/dev/null; }
 }
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     echo "install-deps: this is no Debian system. Needed are, by their Debian names:" >&2
     # shellcheck disable=SC2086
-    echo $build $tests $images >&2
+    echo $wanted >&2
     exit 1
 fi
 
 missing=
-[ "${1:-}" = --programs ] || programs=
-for package in $build $tests $images $programs; do
+for package in $wanted; do
     is_installed "$package" || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0
@@ -53,12 +64,34 @@ fi
 echo "installing:$missing"
 export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-# Words are meant to split: as_root is empty or one command, missing a list of names.
+policy=/usr/sbin/policy-rc.d
+made_policy=
+finish() {
+    rm -f "$log"
+    [ -z "$made_policy" ] || $as_root rm -f "$policy"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+# Debian starts what it installs, and again at each boot: a machine that tests need not serve. Who
+# has a policy already knows better. Words are meant to split: as_root is empty or one command.
+if [ "${1:-}" = --programs ] && [ ! -e "$policy" ]; then
+    made_policy=1
+    printf '#!/bin/sh\nexit 101 # by install-deps.sh of Everett, while it installs\n' |
+        $as_root tee "$policy" >/dev/null
+    $as_root chmod 755 "$policy"
+fi
 # shellcheck disable=SC2086
 if ! { $as_root apt-get -q update &&
     $as_root apt-get -q install -y --no-install-recommends $missing; } >"$log" 2>&1; then
     cat "$log" >&2
     echo "install-deps: apt-get failed; still missing:$missing" >&2
     exit 1
+fi
+if command -v systemctl >/dev/null; then
+    for service in $services; do
+        case "$missing " in
+        *" $service "*) $as_root systemctl --quiet disable "${service%-light}" || true ;;
+        esac
+    done
 fi

@@ -4,15 +4,19 @@
     programs.py [--everett build/everett] [--seed 1] [--more 2] [NAME...]
 
 A program is a script in programs/ whose first comment lines say what it is, what it needs, whether
-its output must equal that of a native run, and how to build what it runs. Programs that are not
-installed are skipped, loudly. After the two runs with one seed come MORE with the seeds behind it,
-every other one with extra preemptions: other schedules must not fail either. The last line is "N passed, N failed"; passed and failed count
+its output must equal that of a native run, how to build what it runs, and which package of npm it
+runs (unpacked as $OUT/npm/NAME/package). Programs that cannot be had are skipped, loudly. After the
+two runs with one seed come MORE with the seeds behind it, every other one with extra preemptions:
+other schedules must not fail either. The last line is "N passed, N failed"; passed and failed count
 programs.
 """
 import argparse
+import hashlib
 import os
 import re
+import shutil
 import sys
+import tempfile
 
 from everett_exec import inside, missing, run
 
@@ -27,10 +31,10 @@ class Program:
     def __init__(self, name):
         self.name = name
         self.path = os.path.join(SCRIPTS, name + ".sh")
-        self.needs, self.build, self.compare = [], None, True
+        self.needs, self.build, self.npm, self.compare = [], None, None, True
         with open(self.path, encoding="utf-8") as f:
             for line in f:
-                match = re.match(r"# (needs|build|compare): (.*)", line)
+                match = re.match(r"# (needs|build|npm|compare): (.*)", line)
                 if not match:
                     if not line.startswith("#"):
                         break
@@ -40,6 +44,8 @@ class Program:
                     self.needs = value.split()
                 elif key == "build":
                     self.build = value
+                elif key == "npm":
+                    self.npm = value.split()
                 else:
                     self.compare = {"native": True, "none": False}[value]
 
@@ -57,6 +63,30 @@ def build(program, options):
                GOCACHE=os.path.join(options.out, "go-cache"))
     made = run(["/bin/bash", "-euc", program.build], LIMIT_S, env, options.out)
     return ["its build: status %s\n%s" % (made.status, made.last_words())] if made.status else []
+
+
+def fetch(program, options):
+    """Unpacks the npm package that the script runs; the reason why it cannot be had, or None."""
+    if not program.npm:
+        return None
+    name, sha256 = program.npm
+    folder = os.path.join(options.out, "npm")
+    archive = os.path.join(folder, sha256 + ".tgz")
+    if not os.path.exists(archive):
+        with tempfile.TemporaryDirectory() as scratch:
+            done = run(["npm", "pack", "--loglevel=error", name], LIMIT_S, cwd=scratch)
+            packed = [os.path.join(scratch, f) for f in os.listdir(scratch) if f.endswith(".tgz")]
+            if done.status != 0 or not packed:
+                return "npm pack %s: status %s: %s" % (
+                    name, done.status, " ".join(done.errors.split())[-200:])
+            with open(packed[0], "rb") as f:
+                found = hashlib.sha256(f.read()).hexdigest()
+            if found != sha256:
+                raise SystemExit("%s has SHA-256 %s instead of %s" % (name, found, sha256))
+            os.makedirs(folder, exist_ok=True)
+            shutil.move(packed[0], archive)
+    shutil.unpack_archive(archive, os.path.join(folder, program.name), "gztar")
+    return None
 
 
 def command(program, options):
@@ -138,8 +168,9 @@ def main():
     for name in options.name or known:
         program = Program(name)
         lacking = missing(program.needs)
-        if lacking:
-            print("SKIP %-22s not installed: %s" % (name, " ".join(lacking)), flush=True)
+        why = "not installed: " + " ".join(lacking) if lacking else fetch(program, options)
+        if why:
+            print("SKIP %-22s %s" % (name, why), flush=True)
             continue
         faults, numbers = build(program, options), ""
         if not faults:
