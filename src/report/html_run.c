@@ -45,7 +45,7 @@ void html_utilization(struct buf *b, const struct report *r)
         metric_count(b, "Workers", r->run.workers);
     }
     buf_puts(b, "</dl>\n");
-    plot_progress(b, r);
+    plot_progress(b, r->progress, r->progress_count);
     buf_puts(b, "</section>\n");
 }
 

@@ -143,7 +143,8 @@ void html_log(struct buf *b, struct report *r, const struct scene *sc, const cha
     }
     err_clear(&err);
     buf_puts(b, "<div class=\"logbox\"><div class=\"logbar\"><h5>Log, all nodes</h5>"
-                "<input type=\"search\" class=\"js logfilter\" placeholder=\"filter (regex)\" "
+                "<span class=\"logcount\" role=\"status\"></span><input type=\"search\" class=\"js "
+                "logfilter\" placeholder=\"filter (regex)\" "
                 "aria-label=\"Filter log lines\"></div>\n");
     buf_printf(b,
                "<ol class=\"log\" tabindex=\"0\" aria-label=\"Log around the moment\" "

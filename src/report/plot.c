@@ -21,17 +21,17 @@ static void open_plot(struct buf *b, const char *label)
                label);
 }
 
-void plot_progress(struct buf *b, const struct report *r)
+void plot_progress(struct buf *b, const struct store_progress *points, size_t count)
 {
-    if (r->progress_count < 2) {
+    if (count < 2) {
         buf_puts(b, "<p class=\"empty\">Too short to plot what was found over time.</p>\n");
         return;
     }
     uint64_t x_max = 1;
     uint64_t y_max = 1;
-    for (size_t i = 0; i < r->progress_count; i++) {
-        x_max = max_u64(x_max, r->progress[i].virtual_ns);
-        y_max = max_u64(y_max, r->progress[i].behaviours);
+    for (size_t i = 0; i < count; i++) {
+        x_max = max_u64(x_max, points[i].virtual_ns);
+        y_max = max_u64(y_max, points[i].behaviours);
     }
     buf_puts(b, "<figure class=\"plotbox\"><figcaption>Behaviours found, over tested time"
                 "</figcaption><div class=\"plotrow\"><div class=\"y\"><span>");
@@ -39,8 +39,8 @@ void plot_progress(struct buf *b, const struct report *r)
     buf_puts(b, "</span><span>0</span></div>");
     open_plot(b, "Distinct behaviours found, over tested time");
     buf_puts(b, "<polyline class=\"curve\" points=\"0,199 ");
-    for (size_t i = 0; i < r->progress_count; i++) {
-        const struct store_progress *p = &r->progress[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct store_progress *p = &points[i];
         buf_printf(b, "%.1f,%.1f ", 1000.0 * (double)p->virtual_ns / (double)x_max,
                    199.0 - 198.0 * (double)p->behaviours / (double)y_max);
     }

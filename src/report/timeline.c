@@ -18,6 +18,8 @@
 #define AXIS_H  22u
 #define TICKS   7u
 
+#define LABEL_COLUMNS 40u
+
 struct picture {
     struct buf *b;
     struct report *r;
@@ -164,17 +166,23 @@ static void axis(struct picture *p)
                here, here, p->total);
 }
 
+/* Over the picture, so that they stay while it scrolls. */
 static void labels(struct picture *p)
 {
     size_t count;
     const struct store_node *nodes = store_nodes(p->r->store, &count);
-    buf_puts(p->b, "<ul class=\"tl-labels\" aria-hidden=\"true\">");
+    buf_printf(p->b, "<svg class=\"tl-labels\" aria-hidden=\"true\" width=\"100%%\" height=\"%u\">",
+               p->total);
     for (size_t i = 0; i < p->rows; i++) {
-        buf_printf(p->b, "<li style=\"top:%upx\">", p->top[i]);
-        text_html(p->b, nodes[i].name);
-        buf_puts(p->b, "</li>");
+        cleanup_buf struct buf clean = {0};
+        cleanup_buf struct buf fit = {0};
+        text_clean(&clean, nodes[i].name, strlen(nodes[i].name), 400);
+        text_fit(&fit, clean.data ? clean.data : "", LABEL_COLUMNS);
+        buf_printf(p->b, "<text x=\"6\" y=\"%u\">", p->top[i] + 13);
+        text_html(p->b, fit.data);
+        buf_puts(p->b, "</text>");
     }
-    buf_puts(p->b, "</ul>");
+    buf_puts(p->b, "</svg>");
 }
 
 static void row_backs(struct picture *p)

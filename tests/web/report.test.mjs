@@ -112,15 +112,26 @@ test("search, keys, log filter, zoom", async () => {
   await page.keyboard.press("[");
   assert.notEqual(await page.locator(".picked").getAttribute("id"), first);
   await page.keyboard.press("c");
-  assert.match(await page.locator(".toast").innerText(), /^copied: -?\d+@\d+(\.\d+)?$/);
+  await page.locator(".toast", { hasText: /^copied: -?\d+@\d+(\.\d+)?$/ })
+    .waitFor({ state: "attached" });
   const lines = page.locator(".log").first().locator("li[data-t]:visible");
   const all = await lines.count();
   await page.locator(".logfilter").first().fill("elected leader");
   assert.ok(await lines.count() < all && await lines.count() > 0);
+  assert.match(await page.locator(".logcount").first().innerText(), /^\d+ of \d+ lines$/);
+  await page.locator(".logfilter").first().fill("");
+  const nodes = page.locator(".toggles[aria-label='Nodes shown']").first();
+  await nodes.getByRole("button", { name: "etcd1" }).click();
+  assert.equal(await page.locator(".log").first().locator("li:visible", { hasText: "etcd1" })
+    .filter({ has: page.locator(".node", { hasText: "etcd1" }) }).count(), 0);
   const svg = page.locator(".tl-scroll svg").first();
   const width = (await svg.boundingBox()).width;
   await page.locator("[data-zoom='2']").first().click();
   assert.ok((await svg.boundingBox()).width > width * 1.9);
+  await page.keyboard.press("ArrowRight");
+  assert.ok(await svg.evaluate((s) => s.parentElement.scrollLeft) > 0);
+  await page.keyboard.press("0");
+  assert.equal(await svg.getAttribute("width"), "100%");
   await page.keyboard.press("?");
   assert.ok(await page.locator("dialog").isVisible());
   assert.deepEqual(trouble, []);
