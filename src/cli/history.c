@@ -11,12 +11,14 @@
 #include "explorer/strategy.h"
 #include "image/store.h"
 #include "runner/run_inputs.h"
+#include "store/hide.h"
 
 static int remember(void *ctx, const struct event *e)
 {
     struct history *h = ctx;
-    uint8_t(*sum)[DIGEST_LEN] = ARRAY_PUSH(h->stored, h->stored_count, h->stored_cap);
-    digest_bytes(e, e->size, *sum);
+    struct history_record *r = ARRAY_PUSH(h->stored, h->stored_count, h->stored_cap);
+    digest_bytes(e, e->size, r->sum);
+    r->is_hidden = hide_is_hidden(e);
     h->stored_end_ns = e->vtime_ns;
     return 0;
 }
@@ -77,6 +79,14 @@ void history_fini(struct history *h)
 bool history_has(const struct history *h, size_t at, const struct event *e)
 {
     uint8_t sum[DIGEST_LEN];
+    cleanup_buf struct buf stub = {0};
+    if (at >= h->stored_count) {
+        return false;
+    }
+    if (h->stored[at].is_hidden && hide_can(e)) {
+        hide_record(e, &stub);
+        e = (const struct event *)(const void *)stub.data;
+    }
     digest_bytes(e, e->size, sum);
-    return at < h->stored_count && memcmp(sum, h->stored[at], sizeof sum) == 0;
+    return memcmp(sum, h->stored[at].sum, sizeof sum) == 0;
 }

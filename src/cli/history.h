@@ -9,6 +9,11 @@
 
 struct run_identity;
 
+struct history_record {
+    uint8_t sum[DIGEST_LEN];
+    bool is_hidden; /* stored without its text (store/hide.h) */
+};
+
 struct history {
     struct store *store;
     struct image_store *images;
@@ -18,7 +23,7 @@ struct history {
     uint64_t at_ns;                /* of the moment; UINT64_MAX: the whole history */
     struct run_identity *identity; /* owned */
 
-    uint8_t (*stored)[DIGEST_LEN]; /* of the records of the run, by position */
+    struct history_record *stored; /* owned: the records of the run, by position */
     size_t stored_count, stored_cap;
     uint64_t stored_end_ns;
     bool is_cut; /* the run itself stopped it: the last record is the runner's word */

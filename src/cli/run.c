@@ -21,6 +21,7 @@
 #include "compose/paths.h"
 #include "report/report.h"
 #include "runner/run_inputs.h"
+#include "store/hide.h"
 
 #define NOT_GIVEN        UINT64_MAX
 #define DEFAULT_WALL_NS  (600ull * 1000000000)
@@ -33,7 +34,7 @@
 struct run_options {
     uint64_t wall_ns, virtual_ns, length_ns, setup_ns, universes, jobs, seed;
     const char *out, *template_only, *faults, *engine, *images;
-    const char *source, *name, *description, *commit;
+    const char *source, *hide_pattern, *name, *description, *commit;
     struct cli_list profiles;
     bool json, quiet, go_on;
 };
@@ -49,6 +50,7 @@ struct run {
     char *name;    /* owned: what the report calls it */
     uint64_t seed; /* the option's, or that of the run which goes on */
     struct store *store;
+    struct hide *hide; /* owned, or NULL */
     struct explorer_summary summary;
 };
 
@@ -343,6 +345,7 @@ static int explore(struct run *r)
                                   .plan = &r->system.plan.builder,
                                   .identity = &r->identity,
                                   .engine_path = r->engine,
+                                  .hide = r->hide,
                                   .seed = r->seed,
                                   .jobs = (uint32_t)r->o->jobs,
                                   .wall_ns = r->o->wall_ns,
@@ -398,6 +401,9 @@ static int prepare(struct run *r, struct err *err)
                                          .images = r->o->images,
                                          .length_ns = r->o->length_ns,
                                          .setup_limit_ns = r->o->setup_ns};
+    if (r->o->hide_pattern && !(r->hide = hide_create(r->o->hide_pattern, err))) {
+        return err_wrap(err, "--hide");
+    }
     if (system_load(&r->system, &r->request, false, err) ||
         system_build(&r->system, &r->request, err)) {
         return -1;
@@ -429,6 +435,7 @@ static int run(const struct run_options *o, const char *dir)
     }
     explorer_summary_fini(&r.summary);
     store_close(r.store);
+    hide_destroy(r.hide);
     system_fini(&r.system);
     free(r.engine);
     free(r.run_dir);
@@ -489,6 +496,7 @@ int verb_run(const struct cli_verb *v, int argc, char **argv)
         {"template", CLI_STRING, &o.template_only, "NAME",
          "run only the commands of this template"},
         {"faults", CLI_STRING, &o.faults, "FILE|none", "faults to inject (all kinds)"},
+        {"hide", CLI_STRING, &o.hide_pattern, "REGEX", "do not keep output lines that match"},
         {"images", CLI_STRING, &o.images, "FILE",
          "which stored image each reference means: `REF sha256:ID` lines"},
         {"profile", CLI_LIST, &o.profiles, "NAME", "switch on a compose profile; may be repeated"},

@@ -373,6 +373,7 @@ static int prepare(struct explorer *x, const char ***names)
     struct worker_setup common = {.plan = o->plan,
                                   .engine_path = o->engine_path,
                                   .run_dir = store_dir(o->store),
+                                  .hide = o->hide,
                                   .node_names = *names,
                                   .node_count = count,
                                   .wall_limit_ns = o->universe_wall_ns,

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "store/store.h"
 
+struct hide;
 struct plan_builder;
 struct run_identity;
 
@@ -23,6 +24,7 @@ struct explorer_options {
     struct plan_builder *plan; /* finished; shared by all universes but for its head */
     const struct run_identity *identity;
     const char *engine_path;
+    struct hide *hide; /* store/hide.h; NULL: every line is kept */
     uint64_t seed;
     uint32_t jobs;                               /* workers, at least 1 */
     uint64_t wall_ns, virtual_ns, universes;     /* budgets; 0: none */

@@ -20,6 +20,7 @@
 #include "runner/plan_builder.h"
 #include "runner/universe.h"
 #include "store/event_log.h"
+#include "store/hide.h"
 #include "store/ingest.h"
 
 struct worker {
@@ -29,6 +30,7 @@ struct worker {
     struct ingest *ingest;
     struct novelty novelty;
     struct last_words *last_words;
+    struct buf stub; /* the record in a hidden line's place */
     uint64_t next_seq, vtime_ns;
     bool has_end;
     bool refused;       /* a record broke the log's rules: `trouble` is the engine's */
@@ -51,7 +53,12 @@ static void record(struct worker *w, const struct event *e)
 static void on_event(void *ctx, const struct event *e)
 {
     struct worker *w = ctx;
-    record(w, e);
+    if (hide_matches(w->setup->hide, e)) {
+        hide_record(e, &w->stub);
+        record(w, (const struct event *)(const void *)w->stub.data);
+    } else {
+        record(w, e);
+    }
     if (w->refused) {
         return;
     }
@@ -180,6 +187,7 @@ static void run_job(const struct worker_setup *setup, const struct worker_job *j
     ingest_destroy(w.ingest);
     last_words_destroy(w.last_words);
     novelty_fini(&w.novelty);
+    buf_free(&w.stub);
     err_clear(&w.trouble);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/base.h"
 
+struct hide;
 struct plan_builder;
 
 /* Shared with the explorer; only ever set, never cleared. */
@@ -16,6 +17,7 @@ struct worker_setup {
     struct plan_builder *plan; /* finished; its head is changed for each universe */
     const char *engine_path;
     const char *run_dir;
+    struct hide *hide; /* lines to leave out of the stored log; or NULL */
     const char *const *node_names;
     size_t node_count;
     uint64_t wall_limit_ns, spin_limit_ns; /* of a universe; universe.h */

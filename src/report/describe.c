@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "report/text.h"
+#include "store/hide.h"
 #include "store/json_lenient.h"
 #include "store/store.h"
 
@@ -360,7 +361,9 @@ void describe_event(const struct store *s, const struct event *ev, struct descri
 {
     switch (ev->type) {
     case EVENT_OUTPUT:
-        output_event(ev, d);
+        if (!hide_is_hidden(ev)) {
+            output_event(ev, d);
+        }
         break;
     case EVENT_SDK:
         parse(ev, d);

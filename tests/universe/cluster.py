@@ -118,6 +118,21 @@ def branches_are_repeatable(directory):
     check("a moment behind the end is refused", "ends at" in late.stderr, late.stderr)
 
 
+def hidden_lines_replay(directory):
+    out = os.path.join(directory, "hidden")
+    command = ("run", example, "--universes", "1", "--seed", "4", "--faults", "none", "--json", "--out")
+    whole = run(*command, out + "-not", expect=(0, 1))
+    result = summary(run(*command, out, "--hide", "do not agree", expect=(0, 1)))
+    shown, kept = (run("log", where, expect=(0,)).stdout.splitlines() for where in (out + "-not", out))
+    check("there are lines to hide", any("do not agree" in line for line in shown), str(len(shown)))
+    check("exactly they are hidden", kept == [line for line in shown if "do not agree" not in line],
+          f"{len(kept)} of {len(shown)}")
+    check("the digest is that of the whole history", result["digest"] == summary(whole)["digest"])
+    universe = next(line for line in whole.stdout.splitlines() if '"kind":"universe"' in line)
+    replay = run("replay", out, "--json", "--moment", json.loads(universe)["input_hash"] + "@1")
+    check("and it replays", '"equal":true' in replay.stdout, replay.stdout + replay.stderr)
+
+
 with tempfile.TemporaryDirectory() as directory:
     os.environ["EVERETT_HOME"] = os.path.join(directory, "home")
     subprocess.run([os.path.join(example, "build-images.sh")], check=True, stdout=subprocess.DEVNULL)
@@ -127,4 +142,5 @@ with tempfile.TemporaryDirectory() as directory:
     bug_is_found_and_replays(directory)
     goes_on_after_a_kill(directory)
     branches_are_repeatable(directory)
+    hidden_lines_replay(directory)
 sys.exit(1 if failures else 0)
