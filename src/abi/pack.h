@@ -83,7 +83,8 @@ struct pack_data {
     uint64_t pages;
 };
 
-/* How one `syscall` instruction (0f 05) of an ELF file may be turned into a jump. Decided by
+/* How one `syscall` instruction (0f 05) of an ELF file may be turned into a jump, and one that must
+ * not reach the processor into a trap. Decided by
  * disassembling the whole executable segment, never by looking around the site. No byte belongs to
  * two patches of a file. Offsets are file offsets; a site and what it uses lie in one segment. */
 enum pack_patch_form {
@@ -94,12 +95,17 @@ enum pack_patch_form {
      * behind the syscall within them are position independent, whole, not branches, and no direct
      * jump in the file lands inside; they are copied behind the call in the trampoline. */
     PACK_PATCH_FORWARD = 2,
+    /* RDRAND, RDSEED or RDPID of `length` bytes, prefixes included: wherever it is mapped to be
+     * executed, the 0f c7 in it becomes UD2 (0f 0b). */
+    PACK_PATCH_TRAP = 3,
 };
 
+#define PACK_TRAP_MAX 15u /* the longest instruction of the architecture */
+
 struct pack_patch {
-    uint64_t offset; /* file offset of the 0f 05 */
+    uint64_t offset; /* file offset of the instruction */
     uint8_t form;
-    uint8_t length; /* FORWARD: bytes replaced, counting the 0f 05 itself; at most 20 */
+    uint8_t length; /* FORWARD: bytes replaced, counting the 0f 05 itself; at most 20. TRAP */
     int8_t delta;   /* SHORT */
     uint8_t reserved[5];
 };

@@ -10,7 +10,9 @@
 #include "kernel/task/regs.h"
 
 struct machine;
+struct mm;
 struct task;
+struct vma;
 
 /* Bottom of a kernel stack slot. */
 struct kstack_head {
@@ -63,10 +65,19 @@ void filter_install(void);
 
 /* patch.c */
 void patch_site(struct machine *m, struct task *t, uint64_t site);
+/* Makes instructions that must not reach the processor trap. */
+void patch_code_mapped(const struct vma *v, uint64_t start, uint64_t end);
+/* Whether the instruction at rip traps because of that. */
+bool patch_is_trap(const struct mm *mm, uint64_t rip);
 /* Where guest code at rip really continues, if a patched call site covers it. */
 uint64_t patch_forward(const struct task *t, uint64_t rip);
 /* The guest's own address for an instruction pointer in a trampoline. */
 uint64_t patch_original(const struct task *t, uint64_t rip);
+
+/* processor.c: instructions that the kernel answers in the processor's place */
+bool processor_is_tsc(uint64_t rip);
+void processor_tsc(struct task *t, struct guest_regs *f);
+void processor_random(struct task *t, struct guest_regs *f);
 
 /* link.c: the runner's side */
 void port_emit(const void *record, size_t len);

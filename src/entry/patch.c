@@ -112,11 +112,15 @@ static bool write_code(const struct vma *v, uint64_t at, const unsigned char *co
     return true;
 }
 
-static const struct pack_patch *find_patch(const struct vma *v, uint64_t site)
+static uint64_t file_offset(const struct vma *v, uint64_t va)
 {
-    const struct pack_patch *p;
-    uint32_t n = inode_patches(v->file->inode, &p), lo = 0;
-    uint64_t off = (v->pgoff << PAGE_SHIFT) + (site - v->start);
+    return (v->pgoff << PAGE_SHIFT) + (va - v->start);
+}
+
+/* The first patch at or above a file offset. */
+static uint32_t patch_position(const struct pack_patch *p, uint32_t n, uint64_t off)
+{
+    uint32_t lo = 0;
     for (uint32_t hi = n; lo < hi;) {
         uint32_t mid = (lo + hi) / 2;
         if (p[mid].offset < off) {
@@ -125,7 +129,16 @@ static const struct pack_patch *find_patch(const struct vma *v, uint64_t site)
             hi = mid;
         }
     }
-    return lo < n && p[lo].offset == off ? &p[lo] : NULL;
+    return lo;
+}
+
+static const struct pack_patch *find_patch(const struct vma *v, uint64_t site)
+{
+    const struct pack_patch *p;
+    uint32_t n = inode_patches(v->file->inode, &p);
+    uint64_t off = file_offset(v, site);
+    uint32_t i = patch_position(p, n, off);
+    return i < n && p[i].offset == off ? &p[i] : NULL;
 }
 
 static bool patch_short(struct patch_table *t, const struct vma *v, uint64_t site,
@@ -188,6 +201,43 @@ void patch_site(struct machine *m, struct task *t, uint64_t site)
     } else if (p->form == PACK_PATCH_FORWARD) {
         patch_long(table, v, site, p);
     }
+}
+
+/* 0f c7 becomes 0f 0b; what stands before and behind it goes on saying which register is meant. */
+static void make_trap(const struct vma *v, uint64_t site, unsigned length)
+{
+    unsigned char code[PACK_TRAP_MAX];
+    if (length > sizeof code || usercopy_bytes(code, (const void *)(uintptr_t)site, length)) {
+        return;
+    }
+    for (unsigned i = 0; i + 1 < length; i++) {
+        if (code[i] == 0x0f && code[i + 1] == 0xc7) {
+            code[i + 1] = 0x0b;
+            write_code(v, site, code, length);
+            return;
+        }
+    }
+}
+
+void patch_code_mapped(const struct vma *v, uint64_t start, uint64_t end)
+{
+    const struct pack_patch *p;
+    uint32_t n = inode_patches(v->file->inode, &p);
+    uint64_t last = file_offset(v, end);
+    for (uint32_t i = patch_position(p, n, file_offset(v, start)); i < n && p[i].offset < last;
+         i++) {
+        if (p[i].form == PACK_PATCH_TRAP) {
+            make_trap(v, v->start + (p[i].offset - (v->pgoff << PAGE_SHIFT)), p[i].length);
+        }
+    }
+}
+
+bool patch_is_trap(const struct mm *mm, uint64_t rip)
+{
+    const struct vma *v = mm_find((struct mm *)(uintptr_t)mm, rip);
+    const struct pack_patch *p =
+        v && v->backing == VMA_FILE && !(v->flags & MAP_SHARED) ? find_patch(v, rip) : NULL;
+    return p && p->form == PACK_PATCH_TRAP;
 }
 
 uint64_t patch_forward(const struct task *t, uint64_t rip)

@@ -81,6 +81,7 @@ static void fill_port(struct port *p)
     p->prepare_thread = port_prepare_thread;
     p->exit_mm = port_exit_mm;
     p->site_trapped = patch_site;
+    p->code_mapped = patch_code_mapped;
     p->emit = port_emit;
     p->import = port_import;
     p->universe_over = universe_over;

@@ -50,7 +50,7 @@ struct host_sigaction {
 static struct {
     int signo, code;
     uint64_t addr, trapno, error;
-    bool is_tsc;
+    bool is_tsc, is_random;
     bool is_32bit_call;
 } pending_fault;
 
@@ -105,16 +105,6 @@ static void on_sigsys(int signo, struct host_siginfo *si, struct host_context *c
     enter_call(f);
 }
 
-static bool is_rdtsc(uint64_t rip, unsigned *len)
-{
-    unsigned char b[3] = {0};
-    size_t n = 3 - usercopy_bytes(b, (const void *)(uintptr_t)rip, 3);
-    *len = n >= 2 && b[0] == 0x0f && b[1] == 0x31                   ? 2
-           : n == 3 && b[0] == 0x0f && b[1] == 0x01 && b[2] == 0xf9 ? 3
-                                                                    : 0;
-    return *len != 0;
-}
-
 /* A fault at the one instruction of a user copy: make the page present, or end the copy short. */
 static bool fix_kernel_fault(struct host_context *c)
 {
@@ -152,7 +142,6 @@ static void on_fault(int signo, struct host_siginfo *si, struct host_context *c)
         }
         return;
     }
-    unsigned len = 0;
     int sig = signo, code = si->code;
     if (c->trapno == 14) {
         if (gaddr_range_ok(gaddr_of(c->cr2), 1)) {
@@ -164,8 +153,10 @@ static void on_fault(int signo, struct host_siginfo *si, struct host_context *c)
             sig = SIGNAL_SEGV;
             code = ABI_SEGV_MAPERR;
         }
-    } else if (signo == SIGNAL_SEGV && is_rdtsc(c->rip, &len)) {
-        pending_fault.is_tsc = true;
+    } else if (signo == SIGNAL_SEGV) {
+        pending_fault.is_tsc = processor_is_tsc(c->rip);
+    } else if (signo == SIGNAL_ILL) {
+        pending_fault.is_random = patch_is_trap(engine.current->mm, c->rip);
     }
     pending_fault.signo = sig;
     pending_fault.code = code;
@@ -214,23 +205,6 @@ void entry_call(void)
     syscall_dispatch(engine.current);
 }
 
-/* RDTSC counts nanoseconds of virtual time: a constant 1 GHz clock. */
-static void emulate_rdtsc(struct task *t, struct guest_regs *f)
-{
-    unsigned len = 0;
-    is_rdtsc(f->rip, &len);
-    struct machine *m = t->m;
-    m->clock.now += m->clock.clock_cost_ns;
-    m->sched.clock_streak++;
-    uint64_t tsc = m->clock.now;
-    f->rax = tsc & 0xffffffff;
-    f->rdx = tsc >> 32;
-    if (len == 3) {
-        f->rcx = 0; /* IA32_TSC_AUX: CPU 0, node 0 */
-    }
-    f->rip += len;
-}
-
 void entry_fault(void)
 {
     struct task *t = engine.current;
@@ -243,7 +217,10 @@ void entry_fault(void)
         f->rax = (uint64_t)-38;
     } else if (pending_fault.is_tsc) {
         pending_fault.is_tsc = false;
-        emulate_rdtsc(t, f);
+        processor_tsc(t, f);
+    } else if (pending_fault.is_random) {
+        pending_fault.is_random = false;
+        processor_random(t, f);
     } else {
         signal_force_fault(t, pending_fault.signo, pending_fault.code, pending_fault.addr,
                            pending_fault.trapno, pending_fault.error);

@@ -116,6 +116,21 @@ static void find_candidates(const struct elf_file *f, struct elf_segment *s)
     }
 }
 
+/* 0f c7 with a register as operand and /6 or /7: RDRAND, RDSEED, RDPID (Intel SDM, opcode map A-6,
+ * group 9), with whatever prefixes stand before it. */
+static void find_traps(const struct elf_file *f, struct elf_segment *s)
+{
+    const uint8_t *base = f->data + s->off;
+    const uint8_t *at = base;
+    while ((at = memmem(at, s->len - (size_t)(at - base), "\x0f\xc7", 2))) {
+        uint64_t pos = (uint64_t)(at - base);
+        if (pos + 2 < s->len && at[2] >= 0xf0) {
+            addr_set_add(&s->traps, s->vaddr + pos);
+        }
+        at++;
+    }
+}
+
 static bool read_segments(struct elf_file *f, const Elf64_Ehdr *eh)
 {
     if (eh->e_phentsize != sizeof(Elf64_Phdr) || eh->e_phnum == 0 || eh->e_phnum > SEGMENTS_MAX ||
@@ -136,6 +151,7 @@ static bool read_segments(struct elf_file *f, const Elf64_Ehdr *eh)
         s->exec = ph.p_flags & PF_X;
         if (s->exec) {
             find_candidates(f, s);
+            find_traps(f, s);
         }
     }
     return f->segment_count > 0;
@@ -152,7 +168,7 @@ static void add_start(struct elf_file *f, uint64_t addr)
 static void add_range(struct elf_file *f, uint64_t from, uint64_t len)
 {
     const struct elf_segment *s = elf_file_segment(f, from);
-    if (s && s->near && len && len <= s->len - (from - s->vaddr)) {
+    if (s && (s->near || s->traps.count) && len && len <= s->len - (from - s->vaddr)) {
         *ARRAY_PUSH(f->ranges, f->range_count, f->range_cap) =
             (struct elf_range){.from = from, .to = from + len};
         add_start(f, from);
@@ -280,6 +296,7 @@ void elf_file_fini(struct elf_file *f)
 {
     for (size_t i = 0; i < f->segment_count; i++) {
         free(f->segments[i].near);
+        addr_set_fini(&f->segments[i].traps);
     }
     free(f->segments);
     free(f->ranges);

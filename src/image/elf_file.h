@@ -26,7 +26,8 @@ struct elf_segment {
     uint64_t vaddr, off, len;
     bool exec;
     uint8_t *near; /* owned; exec with candidates only: a bit for each 64 bytes near a candidate */
-    size_t candidates; /* places of the byte pair 0f 05 */
+    size_t candidates;     /* places of the byte pair 0f 05 */
+    struct addr_set traps; /* exec: addresses of bytes that may be RDRAND and its like */
 };
 
 /* Code to be swept: an executable section, or a whole segment when there are no sections. */

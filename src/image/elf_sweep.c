@@ -177,7 +177,9 @@ void elf_sweep_init(struct elf_sweep *sweep, const struct elf_file *f)
     ZydisDecoderInit(&s.decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     ZydisDecoderEnableMode(&s.decoder, ZYDIS_DECODER_MODE_MINIMAL, ZYAN_TRUE);
     for (size_t i = 0; i < f->range_count; i++) {
-        sweep_range(&s, &f->ranges[i]);
+        if (elf_file_segment(f, f->ranges[i].from)->near) {
+            sweep_range(&s, &f->ranges[i]);
+        }
     }
     for (size_t i = 0; i < f->starts.count; i++) {
         add_target(&s, f->starts.items[i]);

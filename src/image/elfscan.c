@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "image/elf_file.h"
 #include "image/elf_sweep.h"
+#include "image/elf_traps.h"
 
 #define SITE_LEN    2u /* 0f 05 */
 #define JUMP_LEN    5u /* e9 rel32 */
@@ -184,7 +185,7 @@ static void settle_patches(struct elfscan *scan)
     qsort(scan->patches, scan->patch_count, sizeof *scan->patches, compare_patch);
     for (size_t i = 1; i < scan->patch_count; i++) {
         if (scan->patches[i].offset - scan->patches[i - 1].offset < SITE_LEN) {
-            scan->patch_count = scan->short_form = 0;
+            scan->patch_count = scan->short_form = scan->traps = 0;
             return;
         }
     }
@@ -228,6 +229,7 @@ void elfscan_init(struct elfscan *scan, const void *data, size_t len)
         elf_sweep_init(&sweep, &f);
         scan->sites = sweep.sites.count;
         plan(&f, &sweep, scan);
+        elf_traps_add(&f, scan);
         settle_patches(scan);
         elf_sweep_fini(&sweep);
     }

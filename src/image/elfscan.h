@@ -1,4 +1,5 @@
-/* Finds the `syscall` instructions of an ELF file and decides how each may be patched.
+/* Finds the `syscall` instructions of an ELF file and decides how each may be patched; and those
+ * that read a random or processor number, which must trap (elf_traps.h).
  *
  * The whole executable part is disassembled linearly, finding its feet again at every known
  * function start; all addresses that control can reach other than by falling through (direct jumps
@@ -12,12 +13,13 @@
 #include "base/base.h"
 
 /* Raised whenever the same file may get another answer; part of every cache key. */
-#define ELFSCAN_VERSION 1u
+#define ELFSCAN_VERSION 2u
 
 struct elfscan {
     struct pack_patch *patches; /* owned; ascending by offset */
     size_t patch_count, patch_cap;
     size_t sites;      /* syscall instructions found, with a form or without */
+    size_t traps;      /* how many of the patches are PACK_PATCH_TRAP */
     size_t short_form; /* how many of the patches are PACK_PATCH_SHORT */
 };
 

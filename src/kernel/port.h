@@ -8,6 +8,7 @@
 struct machine;
 struct mm;
 struct task;
+struct vma;
 
 struct time_page;
 struct import_request;
@@ -47,6 +48,8 @@ struct port {
     void (*exit_mm)(struct machine *m, struct task *next);
     /* A system call site was trapped at `site` (address of the 0f 05): may patch it. */
     void (*site_trapped)(struct machine *m, struct task *t, uint64_t site);
+    /* File pages [start, end) of `v` were mapped fresh, or may be executed from now on. */
+    void (*code_mapped)(const struct vma *v, uint64_t start, uint64_t end);
 
     unsigned char *kstacks; /* kernel stack slots of the current host process */
     uint32_t fp_size;       /* XSAVE area */

@@ -104,15 +104,6 @@ static void env_default(struct env *e, const char *name, const char *value)
     }
 }
 
-/* What keeps a runtime from asking the CPU for random numbers, which no seccomp filter can catch:
- * OpenSSL's mask clears RDRAND (CPUID.1:ECX.30, bit 62) and RDSEED (CPUID.7:EBX.18). Go takes its
- * randomness from the kernel and would print a complaint for an unknown GODEBUG=cpu.rdrand; glibc
- * has no use for either instruction and its hwcaps tunable no name for them. */
-static void env_hints(struct env *e)
-{
-    env_default(e, "OPENSSL_ia32cap", "~0x4000000000000000:~0x40000");
-}
-
 static void env_fill(struct env *e, const struct node_source *s)
 {
     env_set(e, "PATH", 4, "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
@@ -133,7 +124,6 @@ static void env_fill(struct env *e, const struct node_source *s)
     env_default(e, "HOME", s->user.home && s->user.home[0] ? s->user.home : "/");
     env_set(e, "ANTITHESIS_OUTPUT_DIR", strlen("ANTITHESIS_OUTPUT_DIR"), GUEST_OUTPUT_DIR);
     env_set(e, "ANTITHESIS_STOP_FAULTS", strlen("ANTITHESIS_STOP_FAULTS"), GUEST_STOP_FAULTS);
-    env_hints(e);
 }
 
 static struct plan_list put_env(struct composing *c, const struct node_source *s)

@@ -294,13 +294,24 @@ static int map_private_file(struct machine *m, const struct vma *v)
     return 0;
 }
 
+void mm_code_mapped(struct machine *m, const struct vma *v, uint64_t start, uint64_t end)
+{
+    if (v->backing == VMA_FILE && v->prot & PROT_EXEC && !(v->flags & MAP_SHARED)) {
+        m->port->code_mapped(v, start, end);
+    }
+}
+
 int mm_host_map(struct machine *m, const struct vma *v)
 {
     if (vma_is_lazy(v)) {
         return 0;
     }
     if (v->backing == VMA_FILE) {
-        return map_private_file(m, v);
+        int err = map_private_file(m, v);
+        if (!err) {
+            mm_code_mapped(m, v, v->start, v->end);
+        }
+        return err;
     }
     return m->port->map(v->start, v->end - v->start, v->prot, PORT_MAP_ANON, 0, 0, false);
 }
@@ -393,6 +404,7 @@ static int protect_one(struct mm *mm, struct vma *v, uint32_t prot)
         return mm->m->port->unmap(v->start, v->end - v->start);
     }
     int err = mm->m->port->protect(v->start, v->end - v->start, prot);
+    mm_code_mapped(mm->m, v, v->start, v->end);
     /* The part of a private file mapping beyond the end of the file has no host mapping. */
     return v->backing == VMA_FILE ? 0 : err;
 }

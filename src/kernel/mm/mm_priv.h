@@ -12,6 +12,8 @@ bool mm_range_free(const struct mm *mm, uint64_t addr, uint64_t len);
 /* An address for `len` bytes: the hint if free, else the highest gap; 0 if there is none. */
 uint64_t mm_choose(const struct mm *mm, uint64_t hint, uint64_t len, uint32_t flags);
 int mm_host_map(struct machine *m, const struct vma *v);
+/* Tells the port of code in [start, end) of `v`, where instructions may have to trap. */
+void mm_code_mapped(struct machine *m, const struct vma *v, uint64_t start, uint64_t end);
 /* Mapped on the host page run by page run, on access. */
 bool vma_is_lazy(const struct vma *v);
 

@@ -330,7 +330,9 @@ static int discard(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
     if (vma_is_lazy(v) || v->backing == VMA_SPECIAL) {
         return 0; /* the pages belong to the file */
     }
-    return mm->m->port->discard(start, end - start);
+    int err = mm->m->port->discard(start, end - start);
+    mm_code_mapped(mm->m, v, start, end);
+    return err;
 }
 
 static int advise_one(struct task *t, struct vma *v, uint64_t start, uint64_t end, uint64_t advice)

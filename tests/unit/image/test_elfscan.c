@@ -73,6 +73,41 @@ static struct pack_patch decide(const char *code, size_t len, size_t site)
 #define CMP     "\x48\x3d\x00\xf0\xff\xff" /* cmp $-4096,%rax */
 #define NOP5    "\x0f\x1f\x44\x00\x00"
 
+/* How many instructions must trap, and where the last of them is. */
+static size_t traps(const char *code, size_t len, struct pack_patch *last)
+{
+    struct buf elf = make_elf(code, len, NULL, 0);
+    struct elfscan scan;
+    elfscan_init(&scan, elf.data, elf.len);
+    size_t n = scan.traps;
+    assert_int_equal(n, scan.patch_count);
+    if (n) {
+        *last = scan.patches[n - 1];
+    }
+    elfscan_fini(&scan);
+    buf_free(&elf);
+    return n;
+}
+#define TRAPS(code, last) traps((code), sizeof(code) - 1, (last))
+
+static void test_traps(void **state)
+{
+    struct pack_patch p = {0};
+    assert_int_equal(TRAPS("\x90\x0f\xc7\xf0\xc3", &p), 1); /* rdrand %eax */
+    assert_int_equal(p.form, PACK_PATCH_TRAP);
+    assert_int_equal(p.offset, CODE_OFF + 1);
+    assert_int_equal(p.length, 3);
+    assert_int_equal(TRAPS("\x49\x0f\xc7\xfa\xc3", &p), 1); /* rdseed %r10 */
+    assert_int_equal(p.offset, CODE_OFF);
+    assert_int_equal(p.length, 4);
+    assert_int_equal(TRAPS("\xf3\x0f\xc7\xf8\x66\x0f\xc7\xf1\xc3", &p), 2); /* rdpid, rdrand %cx */
+    /* cmpxchg8b in memory, and the bytes inside a constant */
+    assert_int_equal(TRAPS("\x0f\xc7\x0f\xc3", &p), 0);
+    assert_int_equal(TRAPS("\xb8\x0f\xc7\xf0\x00\xc3", &p), 0);
+    /* what may be data stays as it is */
+    assert_int_equal(TRAPS("\x06\x0f\xc7\xf0\xc3", &p), 0);
+}
+
 static void test_short(void **state)
 {
     struct pack_patch p = DECIDE(SYSCALL "\xc3" NOP5, 0);
@@ -233,9 +268,13 @@ static void test_libc(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_short),      cmocka_unit_test(test_padding_that_is_reached),
-        cmocka_unit_test(test_forward),    cmocka_unit_test(test_jump_behind_the_site),
-        cmocka_unit_test(test_jump_table), cmocka_unit_test(test_no_code),
+        cmocka_unit_test(test_traps),
+        cmocka_unit_test(test_short),
+        cmocka_unit_test(test_padding_that_is_reached),
+        cmocka_unit_test(test_forward),
+        cmocka_unit_test(test_jump_behind_the_site),
+        cmocka_unit_test(test_jump_table),
+        cmocka_unit_test(test_no_code),
         cmocka_unit_test(test_libc),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -120,6 +120,10 @@ static void fake_universe_over(struct machine *m)
     abort();
 }
 
+static void fake_code_mapped(const struct vma *v, uint64_t start, uint64_t end)
+{
+}
+
 static void fake_port_init(struct port *p)
 {
     p->map = fake_map;
@@ -127,6 +131,7 @@ static void fake_port_init(struct port *p)
     p->protect = fake_protect;
     p->move = fake_move;
     p->discard = fake_discard;
+    p->code_mapped = fake_code_mapped;
     p->copy_in = fake_copy_in;
     p->copy_out = fake_copy_out;
     p->zero_out = fake_zero_out;
