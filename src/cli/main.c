@@ -15,6 +15,10 @@ const struct cli_verb cli_verbs[] = {
     {"validate", "[OPTIONS] DIR", "check a compose directory without running it", verb_validate},
     {"image", "load FILE... | ls | rm REF... | inspect REF", "keep container images", verb_image},
     {"exec", "[OPTIONS] [--] CMD [ARGS]", "run one program in a deterministic universe", verb_exec},
+    {"serve", "--dir D [OPTIONS]", "serve registry, API and pages", verb_server},
+    {"account", "create NAME | password NAME | disable NAME | ls", "manage who may use the service",
+     verb_server},
+    {"token", "create --account NAME | ls | revoke ID", "manage keys for programs", verb_server},
 };
 const unsigned cli_verb_count = ARRAY_LEN(cli_verbs);
 

@@ -10,6 +10,7 @@ int verb_shell(const struct cli_verb *v, int argc, char **argv);
 int verb_log(const struct cli_verb *v, int argc, char **argv);
 int verb_validate(const struct cli_verb *v, int argc, char **argv);
 int verb_image(const struct cli_verb *v, int argc, char **argv);
+int verb_server(const struct cli_verb *v, int argc, char **argv);
 int verb_exec(const struct cli_verb *v, int argc, char **argv);
 
 #endif

@@ -4,6 +4,7 @@
 #ifndef EVERETT_SERVER_CONFIG_H
 #define EVERETT_SERVER_CONFIG_H
 
+#include "base/buf.h"
 #include "base/err.h"
 
 struct server_config {
@@ -32,5 +33,7 @@ struct server_config {
 /* `path` may not exist: defaults. NULL with `err`. */
 struct server_config *server_config_load(const char *path, struct err *err) must_check;
 void server_config_free(struct server_config *c); /* accepts NULL */
+/* The table for people: plain text, or a table in Markdown. */
+void server_config_help(struct buf *b, bool as_markdown);
 
 #endif

@@ -25,7 +25,8 @@ struct queue;
 struct notifier;
 
 struct server {
-    char *dir; /* absolute */
+    char *dir;   /* absolute */
+    int lock_fd; /* DIR/lock */
     struct server_config *config;
     struct db_pool *db;
     struct auth *auth;
@@ -33,6 +34,7 @@ struct server {
     struct queue *queue;
     struct notifier *notifier;
     struct http_server *http;
+    char *address;    /* "http://127.0.0.1:41234", with the port that was bound */
     char *everett;    /* path of the program that runs runs: `everett run`, `everett replay` */
     char *public_url; /* as users reach it, without a slash at the end: "http://127.0.0.1:8080" */
 };
@@ -44,13 +46,17 @@ struct server_options {
     const char *everett;
 };
 
-/* Opens everything and starts the threads. NULL with `err` (ERR_USAGE: the directory is in use, a
+/* Opens everything and starts the threads. They inherit the caller's signal mask: block what the
+ * caller wants to wait for before, and give child processes an empty mask again. SIGPIPE must be
+ * ignored. NULL with `err` (ERR_USAGE: the directory is in use, a
  * line of the configuration is wrong, the address is taken). */
 struct server *server_start(const struct server_options *o, struct err *err) must_check;
-/* "http://127.0.0.1:41234", with the port that was bound. */
-const char *server_address(const struct server *s);
 /* True when there is no account yet: the caller says how to make one. */
 bool server_is_fresh(struct server *s);
+/* Opens only the database of a directory, for the command line; a server may run meanwhile. */
+struct db_pool *server_open_db(const char *dir, struct err *err) must_check;
+/* Whether it can serve: the database answers. Fills `err` when not. */
+int server_check(struct server *s, struct err *err) must_check;
 /* Refuses new work, lets answers in progress end (at most `grace_ms`), interrupts running runs so
  * that they report what they have and are resumed at the next start, joins the threads. Accepts
  * NULL. */

@@ -22,8 +22,8 @@ struct db *db_get(struct db_pool *p);
 void db_put(struct db_pool *p, struct db *db); /* rolls back an open transaction */
 
 /* A prepared statement from the connection's cache, reset and unbound; NULL with `err`. `sql` must
- * be a string literal: the cache is keyed by its address. Values are bound with the db_bind calls
- * in order, from 1. */
+ * be a string literal: the cache is keyed by its address. Values are bound with the calls below,
+ * counted from 1; columns are counted from 0, as in SQLite. */
 sqlite3_stmt *db_prepare(struct db *db, const char *sql, struct err *err) must_check;
 void db_text(sqlite3_stmt *st, int i, const char *text); /* copied; NULL: null */
 void db_blob(sqlite3_stmt *st, int i, const void *data, size_t len);
@@ -34,11 +34,16 @@ int db_step(struct db *db, sqlite3_stmt *st, struct err *err) must_check;
 int db_run(struct db *db, sqlite3_stmt *st, struct err *err) must_check;
 const char *db_column(sqlite3_stmt *st, int i); /* NULL for null; until the next step */
 char *db_column_dup(sqlite3_stmt *st, int i);
+/* NULL for null and for an empty blob; until the next step. */
+const void *db_column_blob(sqlite3_stmt *st, int i, size_t *len);
 int64_t db_column_i64(sqlite3_stmt *st, int i);
 int64_t db_changes(struct db *db); /* rows of the last statement */
 int64_t db_last_id(struct db *db);
+/* Whether the last statement failed because a row with that key was there already. */
+bool db_is_duplicate(struct db *db);
 
-/* BEGIN IMMEDIATE ... COMMIT. */
+/* BEGIN IMMEDIATE ... COMMIT. The begin ends all reads of the connection that are still open: a
+ * transaction on top of an old snapshot could never write. */
 int db_begin(struct db *db, struct err *err) must_check;
 int db_commit(struct db *db, struct err *err) must_check;
 void db_rollback(struct db *db);

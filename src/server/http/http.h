@@ -54,6 +54,7 @@ struct principal {
 struct http_request {
     struct server *server;
     enum http_method method;
+    enum http_family family;
     bool is_head;
     const char *path;                 /* percent-decoded, normalised, starts with a slash */
     const char *vars[HTTP_PATH_VARS]; /* what matched {name} in the route, in order */
@@ -92,14 +93,23 @@ struct http_response {
     ssize_t (*read)(void *ctx, char *out, size_t len);
     void (*close)(void *ctx);
     void *read_ctx;
+    bool is_live; /* endless (server-sent events): ended at once when the server stops, so that its
+                     read() had better look up every second or two */
 };
 
-/* Values with control characters are refused by an assertion: encode before. */
+/* Replaces a header of the same name, but for Set-Cookie, Link and WWW-Authenticate, which may be
+ * there several times. Values with control characters are refused by an assertion: encode before.
+ * Content-Length follows from the body. Every response gets X-Request-Id and nosniff; HTML a strict
+ * Content-Security-Policy and pages and API `Cache-Control: no-store` unless the handler said
+ * otherwise. */
 void http_set(struct http_response *rs, const char *name, const char *value);
 void http_setf(struct http_response *rs, const char *name, const char *fmt, ...) printf_like(3, 4);
-/* Replaces the body by an error in the route's family. `message` is for people. */
+/* Replaces the body by an error in the route's family. The text is for people. In the registry's
+ * family the code follows from the status; http_error_code() names another ("BLOB_UNKNOWN"). */
 void http_error(const struct http_request *rq, struct http_response *rs, unsigned status,
                 const char *fmt, ...) printf_like(4, 5);
+void http_error_code(struct http_response *rs, unsigned status, const char *code,
+                     const char *message);
 /* The same from a struct err: USAGE 400, HOST with ENOSPC 507, others 500 (logged, not shown). */
 void http_fail(const struct http_request *rq, struct http_response *rs, const struct err *err);
 void http_json(struct http_response *rs, unsigned status); /* sets the content type */
@@ -129,16 +139,21 @@ struct http_route {
     void (*end)(struct http_request *rq);
 };
 
-/* Tables of the parts; http.c walks them in this order and takes the first match. A path that
- * matches with another method gives 405 with Allow. */
+/* Tables of the parts; routes.c lists them and the first match is taken. A path that matches only
+ * with another method gives 405 with Allow. */
 extern const struct http_route registry_routes[], api_routes[], pages_routes[], server_routes[];
 extern const size_t registry_route_count, api_route_count, pages_route_count, server_route_count;
 
-struct http_server *http_start(struct server *s, const char *listen, struct err *err) must_check;
+/* Binds the address; from then on connections wait. */
+struct http_server *http_open(struct server *s, const char *listen, struct err *err) must_check;
+/* Begins to answer them. */
+int http_serve(struct http_server *h, struct err *err) must_check;
 const char *http_address(const struct http_server *h); /* "127.0.0.1:41234" */
+bool http_is_tls(const struct http_server *h);
+/* No new connections; requests in progress may end within `grace_ms`, then they are cut. */
 void http_stop(struct http_server *h, unsigned grace_ms);
 
-/* "text" percent-encoded as a path segment or query value. */
+/* Appends `text` percent-encoded as a path segment or query value. */
 void http_encode(struct buf *b, const char *text);
 
 #endif

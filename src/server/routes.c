@@ -1,0 +1,7 @@
+/* All routes of the service. Earlier tables win. */
+#include "server/http/router.h"
+
+const struct router_table router_tables[] = {
+    {server_routes, &server_route_count},
+};
+const size_t router_table_count = ARRAY_LEN(router_tables);

@@ -1,0 +1,47 @@
+/* Health and version. */
+#include <string.h>
+
+#include "server/http/http.h"
+#include "server/log.h"
+#include "server/server.h"
+
+static void plain(struct http_response *rs, unsigned status, const char *text)
+{
+    rs->status = status;
+    http_set(rs, "Content-Type", "text/plain; charset=utf-8");
+    buf_puts(&rs->body, text);
+}
+
+/* The process lives. */
+static void healthz(struct http_request *rq, struct http_response *rs)
+{
+    (void)rq;
+    plain(rs, 200, "ok\n");
+}
+
+/* It can do its work. */
+static void readyz(struct http_request *rq, struct http_response *rs)
+{
+    cleanup_err struct err err = {0};
+    if (server_check(rq->server, &err) < 0) {
+        log_err("not_ready", &err);
+        plain(rs, 503, "the database does not answer; the server's log says why\n");
+        return;
+    }
+    plain(rs, 200, "ok\n");
+}
+
+static void version(struct http_request *rq, struct http_response *rs)
+{
+    (void)rq;
+    buf_puts(&rs->body,
+             "{\"latest_api_version\":\"v1\",\"release_version\":\"" EVERETT_VERSION "\"}\n");
+    http_json(rs, 200);
+}
+
+const struct http_route server_routes[] = {
+    {HTTP_GET, "/healthz", FAMILY_PAGE, SCOPE_PUBLIC, BODY_NONE, healthz, NULL, NULL, NULL},
+    {HTTP_GET, "/readyz", FAMILY_PAGE, SCOPE_PUBLIC, BODY_NONE, readyz, NULL, NULL, NULL},
+    {HTTP_GET, "/api/version", FAMILY_API, SCOPE_PUBLIC, BODY_NONE, version, NULL, NULL, NULL},
+};
+const size_t server_route_count = ARRAY_LEN(server_routes);
