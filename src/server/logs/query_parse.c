@@ -274,17 +274,24 @@ static int rows_from_json(const json_t *list, struct rows *rows, struct err *err
     return 0;
 }
 
+static int read_kind(struct search *q, const char *kind, struct err *err)
+{
+    q->has_clause = true;
+    q->is_negated = strncmp(kind, "not ", 4) == 0;
+    const char *what = kind + (q->is_negated ? 4 : 0);
+    q->looks_ahead = strcmp(what, "followed by") == 0;
+    return q->looks_ahead || strcmp(what, "preceded by") == 0
+               ? 0
+               : err_set(err, ERR_USAGE,
+                         "a clause is [not ]preceded by or [not ]followed by, not `%s`", kind);
+}
+
 static int clause_from_json(const json_t *doc, struct search *q, struct err *err)
 {
     const char *kind = json_string_value(json_object_get(doc, "kind"));
     double within = json_number_value(json_object_get(doc, "within"));
-    q->has_clause = true;
-    q->is_negated = kind && strncmp(kind, "not ", 4) == 0;
-    const char *what = kind ? kind + (q->is_negated ? 4 : 0) : "";
-    q->looks_ahead = strcmp(what, "followed by") == 0;
-    if (!q->looks_ahead && strcmp(what, "preceded by") != 0) {
-        return err_set(err, ERR_USAGE,
-                       "`kind` of the clause is [not ]preceded by or [not ]followed by");
+    if (read_kind(q, kind ? kind : "", err)) {
+        return -1;
     }
     if (within < 0 || within > WITHIN_MAX_S) {
         return err_set(err, ERR_USAGE, "`within` is a number of seconds");
@@ -327,6 +334,53 @@ struct search *search_plain(const char *text)
     struct row *r = ARRAY_PUSH(q->where.items, q->where.count, q->where.cap);
     *r = (struct row){
         .field = ROW_ANY, .op = OP_CONTAINS, .value = mem_strndup(text, QUERY_VALUE_MAX)};
+    return q;
+}
+
+/* --- forms ------------------------------------------------------------------------------------ */
+
+static int add_typed(struct rows *rows, bool is_or, const char *const row[static 3],
+                     struct err *err)
+{
+    enum row_op op;
+    if (find_op(row[1], &op)) {
+        return err_set(err, ERR_USAGE, "there is no operator `%s`", row[1]);
+    }
+    return add_row(rows, row[0], op, mem_strdup(row[2]), is_or, err);
+}
+
+struct search *search_add(struct search *q, bool is_or, const char *const row[static 3],
+                          struct err *err)
+{
+    q = q ? q : mem_zalloc(sizeof *q);
+    if (add_typed(&q->where, is_or, row, err)) {
+        search_free(q);
+        return NULL;
+    }
+    return q;
+}
+
+static int set_clause(struct search *q, const char *kind, const char *within,
+                      const char *const row[static 3], struct err *err)
+{
+    char *end;
+    double seconds = strtod(within, &end);
+    rows_fini(&q->clause);
+    q->clause = (struct rows){0};
+    if (*end || seconds < 0 || !(seconds <= WITHIN_MAX_S)) {
+        return err_set(err, ERR_USAGE, "`within` is a number of seconds, not `%s`", within);
+    }
+    q->within_s = seconds;
+    return read_kind(q, kind, err) ? -1 : add_typed(&q->clause, false, row, err);
+}
+
+struct search *search_clause(struct search *q, const char *kind, const char *within,
+                             const char *const row[static 3], struct err *err)
+{
+    if (set_clause(q, kind, within, row, err)) {
+        search_free(q);
+        return NULL;
+    }
     return q;
 }
 

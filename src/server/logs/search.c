@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "server/logs/query.h"
@@ -20,7 +21,15 @@ struct search_state {
     uint64_t *times; /* of the clause's events in this universe, ascending */
     size_t time_count, time_cap;
     uint64_t hits_here;
+    bool is_late;
 };
+
+static bool is_past(uint64_t deadline_ns)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec >= deadline_ns;
+}
 
 static int collect_times(void *ctx, const struct event *ev)
 {
@@ -96,7 +105,9 @@ static int search_universe(void *ctx, const struct store_universe *u)
     event_view_begin(st->view, u->number, u->input_hash);
     int r = store_each_event(st->store, u->number, 0, UINT64_MAX, look, st, st->err);
     st->out->histories += st->hits_here > 0;
-    return r;
+    st->is_late = r == 0 && st->range->deadline_ns && is_past(st->range->deadline_ns);
+    st->out->next_universe = u->number + 1;
+    return st->is_late ? 1 : r;
 }
 
 int search_run(const struct search *q, struct store *s, const struct search_range *range,
@@ -112,7 +123,10 @@ int search_run(const struct search *q, struct store *s, const struct search_rang
                               .view = event_view_create(s)};
     *out = (struct search_result){0};
     int r = store_each_universe(s, search_universe, &st, err);
+    if (r == 0) {
+        out->next_universe = UINT64_MAX;
+    }
     event_view_destroy(st.view);
     free(st.times);
-    return r;
+    return st.is_late ? 0 : r;
 }

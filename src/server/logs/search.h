@@ -29,15 +29,24 @@ struct search *search_parse(const char *text, struct err *err) must_check;
 struct search *search_plain(const char *text);
 void search_free(struct search *q); /* accepts NULL */
 void search_text(const struct search *q, struct buf *b);
+/* Adds a row, as people type it into a form: "text", "contains", "timeout". `q` NULL begins a
+ * query. The query is freed on an error; NULL with ERR_USAGE. */
+struct search *search_add(struct search *q, bool is_or, const char *const row[static 3],
+                          struct err *err) must_check;
+/* Replaces the clause by one row; `kind` as in JSON, `within` a number of seconds or "". */
+struct search *search_clause(struct search *q, const char *kind, const char *within,
+                             const char *const row[static 3], struct err *err) must_check;
 
 /* Non-zero stops the search and is returned. */
 typedef int search_fn(void *ctx, struct event_view *hit);
 struct search_range {
     uint64_t universe_from, universe_to; /* inclusive */
     uint64_t hits_per_universe;          /* shown of each; 0: all. The rest is counted only */
+    uint64_t deadline_ns;                /* CLOCK_MONOTONIC; 0: none. Ends after a whole universe */
 };
 struct search_result {
     uint64_t universes, histories, hits; /* looked at; with a hit; hits in all of them */
+    uint64_t next_universe; /* where to go on after the deadline; UINT64_MAX: nothing is left */
 };
 /* In order of universe, then event; `fn` may be NULL. Constant memory but for the times of a
  * clause's events in one universe. A run that is still being written is searched as far as it is.

@@ -11,6 +11,7 @@
 
 #include "event_builder.h"
 #include "server/logs/event_view.h"
+#include "server/logs/export.h"
 #include "server/logs/search.h"
 #include "store/store.h"
 
@@ -226,12 +227,60 @@ static void as_json(void **state)
     buf_free(&b);
 }
 
+static void exports(void **state)
+{
+    static const char *const firsts[] = {
+        [EXPORT_JSON] = "{\"moment\":{\"input_hash\":\"-5\"",
+        [EXPORT_TEXT] = "     0  00:00:03.000  client       | put failed: timeout\n",
+        [EXPORT_CSV] = "universe,input_hash,vtime,container,type,text\r\n"
+                       "0,-5,3,\"client\",\"output\",\"put failed: timeout\"\r\n",
+    };
+    for (int format = EXPORT_JSON; format <= EXPORT_CSV; format++) {
+        struct err err = {0};
+        char path[64], bytes[7];
+        struct buf all = {0};
+        snprintf(path, sizeof path, "%s/run", directory);
+        struct store *s = store_open(path, &err);
+        assert_non_null(s);
+        void *x = search_export_create(search_plain("timeout"), s, (enum export_format)format, 3);
+        for (ssize_t n; (n = search_export_read(x, bytes, sizeof bytes)) > 0;) {
+            buf_append(&all, bytes, (size_t)n);
+        }
+        search_export_close(x);
+        assert_int_equal(strncmp(all.data, firsts[format], strlen(firsts[format])), 0);
+        size_t lines = 0;
+        for (size_t i = 0; i < all.len; i++) {
+            lines += all.data[i] == '\n';
+        }
+        assert_int_equal(lines, 3 + (format == EXPORT_CSV));
+        buf_free(&all);
+    }
+}
+
+static void forms(void **state)
+{
+    struct err err = {0};
+    struct buf b = {0};
+    struct search *q = search_add(NULL, false, (const char *const[]){"text", "is", "a b"}, &err);
+    q = search_add(q, true, (const char *const[]){"fault", "is_not", "kill"}, &err);
+    q = search_clause(q, "not preceded by", "3", (const char *const[]){"type", "is", "crash"},
+                      &err);
+    assert_non_null(q);
+    search_text(q, &b);
+    assert_string_equal(b.data, "text is \"a b\" or fault is not kill not preceded by "
+                                "type is crash within 3");
+    search_free(q);
+    buf_free(&b);
+    assert_null(search_add(NULL, false, (const char *const[]){"text", "likes", "x"}, &err));
+    err_clear(&err);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows),      cmocka_unit_test(documents), cmocka_unit_test(clauses),
         cmocka_unit_test(json_form), cmocka_unit_test(canonical), cmocka_unit_test(refusals),
-        cmocka_unit_test(as_json),
+        cmocka_unit_test(as_json),   cmocka_unit_test(exports),   cmocka_unit_test(forms),
     };
     return cmocka_run_group_tests_name("search", tests, set_up, tear_down);
 }
