@@ -17,20 +17,24 @@ struct search_export {
     struct search *q;
     struct store *store;
     enum export_format format;
-    uint64_t left; /* events that may still be written */
-    uint64_t next; /* universe */
+    uint64_t left;       /* events that may still be written */
+    uint64_t next, last; /* universes */
     bool is_over;
     struct buf out;
     size_t given; /* bytes of `out` that the reader has */
 };
 
 struct search_export *search_export_create(struct search *q, struct store *s,
-                                           enum export_format format, uint64_t limit)
+                                           const struct export_options *o)
 {
     struct search_export *x = mem_zalloc(sizeof *x);
-    *x = (struct search_export){
-        .q = q, .store = s, .format = format, .left = limit ? limit : UINT64_MAX};
-    if (format == EXPORT_CSV) {
+    *x = (struct search_export){.q = q,
+                                .store = s,
+                                .format = o->format,
+                                .left = o->limit ? o->limit : UINT64_MAX,
+                                .next = o->universe_from,
+                                .last = o->universe_to};
+    if (x->format == EXPORT_CSV) {
         buf_puts(&x->out, "universe,input_hash,vtime,container,type,text\r\n");
     }
     return x;
@@ -115,7 +119,7 @@ static void advance(struct search_export *x)
     cleanup_err struct err err = {0};
     struct search_result result;
     const struct search_range range = {
-        .universe_from = x->next, .universe_to = UINT64_MAX, .deadline_ns = 1};
+        .universe_from = x->next, .universe_to = x->last, .deadline_ns = 1};
     int r = search_run(x->q, x->store, &range, put_hit, x, &result, &err);
     if (r < 0) {
         put_error(x, &err);

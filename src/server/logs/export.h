@@ -17,9 +17,15 @@ enum export_format {
     EXPORT_CSV,  /* RFC 4180, with a header */
 };
 
-/* Takes over query and store. `limit`: events at most; 0: all. */
+struct export_options {
+    enum export_format format;
+    uint64_t limit;                      /* events at most; 0: all */
+    uint64_t universe_from, universe_to; /* inclusive */
+};
+
+/* Takes over query and store. */
 struct search_export *search_export_create(struct search *q, struct store *s,
-                                           enum export_format format, uint64_t limit);
+                                           const struct export_options *o);
 /* Blocks while it searches; 0 at the end. */
 ssize_t search_export_read(void *export, char *out, size_t len);
 void search_export_close(void *export);

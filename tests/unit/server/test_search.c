@@ -242,7 +242,8 @@ static void exports(void **state)
         snprintf(path, sizeof path, "%s/run", directory);
         struct store *s = store_open(path, &err);
         assert_non_null(s);
-        void *x = search_export_create(search_plain("timeout"), s, (enum export_format)format, 3);
+        const struct export_options o = {(enum export_format)format, 3, 0, UINT64_MAX};
+        void *x = search_export_create(search_plain("timeout"), s, &o);
         for (ssize_t n; (n = search_export_read(x, bytes, sizeof bytes)) > 0;) {
             buf_append(&all, bytes, (size_t)n);
         }
