@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "compose/dotenv.h"
+#include "compose/include.h"
 #include "compose/paths.h"
 #include "compose/read_parts.h"
 
@@ -48,35 +49,25 @@ size_t compose_note_count(const struct compose_project *p, enum compose_class cl
     return n;
 }
 
-/* Read before everything else, because variables depend on the project's name. */
-static int read_name(struct reader *r, const struct key_rule *rule, void *field,
-                     const struct ynode *v)
+/* `name` is read before everything else, because variables depend on it; `include` by include.c. */
+static int read_resolved(struct reader *r, const struct key_rule *rule, void *field,
+                         const struct ynode *v)
 {
     return 0;
 }
 
 static const struct key_rule top_rules[] = {
-    RULE_WHOLE("name", read_name),
+    RULE_WHOLE("name", read_resolved),
     RULE_WHOLE("services", read_services_section),
     RULE_WHOLE("networks", read_networks_section),
     RULE_WHOLE("volumes", read_volumes_section),
     RULE_WHOLE("configs", read_configs_section),
     RULE_WHOLE("secrets", read_secrets_section),
     RULE_NO_EFFECT("version", "compose files have no version any more"),
-    RULE_REFUSED("include", "not supported; write the file out with `docker compose config`"),
+    RULE_WHOLE("include", read_resolved),
     RULE_REFUSED("models", "a universe has no model runner"),
     {0},
 };
-
-static const struct source *keep_source(struct pool *pool, const char *name, const char *text,
-                                        size_t len)
-{
-    struct source *src = pool_zalloc(pool, sizeof *src);
-    src->name = pool_strdup(pool, name);
-    src->text = pool_strndup(pool, text, len);
-    src->len = len;
-    return src;
-}
 
 static int load_dotenv(struct reader *r)
 {
@@ -85,7 +76,8 @@ static int load_dotenv(struct reader *r)
     if (rc == -ENOENT) {
         return 0;
     }
-    const struct source *src = keep_source(r->pool, ".env", text.data ? text.data : "", text.len);
+    const struct source *src =
+        include_keep_source(r->pool, ".env", text.data ? text.data : "", text.len);
     if (rc) {
         return diag_error(&r->diags, (struct mark){src, 0, 0}, NULL, "%s", strerror(-rc));
     }
@@ -146,14 +138,7 @@ static int read_tree(struct reader *r)
     if (set_project_name(r)) {
         return -1;
     }
-    /* Extensions only matter where an alias takes them in, and a variable there may be meant for
-     * something else: what stands under x-* itself stays as it is unless it is shared. */
-    for (size_t i = 0; i < r->root->count; i++) {
-        if (!is_extension(&r->root->pairs[i])) {
-            interpolate_tree(&r->interp, r->root->pairs[i].value);
-        }
-    }
-    if (r->diags.errors) {
+    if (include_resolve(r)) {
         return -1;
     }
     if (!ymap_get(r->root, "services")) {
@@ -219,7 +204,7 @@ int compose_parse(const struct compose_text *in, const struct compose_opts *opts
     struct reader r = {.project = &o->project, .pool = &o->pool, .dirfd = in->dirfd, .opts = opts};
     r.diags.pool = r.pool;
     r.interp = (struct interp){.pool = r.pool, .diags = &r.diags, .first = &r.env};
-    r.source = keep_source(r.pool, in->file, in->text, in->len);
+    r.source = include_keep_source(r.pool, in->file, in->text, in->len);
     r.project->file = pool_strdup(r.pool, in->file);
     r.project->name = pool_strdup(r.pool, "project");
     if (in->warning) {

@@ -23,7 +23,7 @@ struct reader {
     const struct source *source;
     const char *path[PATH_DEPTH_MAX]; /* keys down to the value being read */
     size_t depth;
-    const struct ynode *root;
+    struct ynode *root;
 };
 
 struct key_rule;

@@ -59,6 +59,13 @@ static int read_build(struct reader *r, const struct key_rule *rule, void *field
     return 0;
 }
 
+/* include.c did it. */
+static int read_extended(struct reader *r, const struct key_rule *rule, void *field,
+                         const struct ynode *v)
+{
+    return 0;
+}
+
 static int read_scale(struct reader *r, const struct key_rule *rule, void *field,
                       const struct ynode *v)
 {
@@ -114,6 +121,7 @@ static const struct key_rule service_rules[] = {
     S("tty", tty, read_bool),
     S("stdin_open", stdin_open, read_bool),
     RULE_WHOLE("post_start", read_hooks),
+    RULE_WHOLE("extends", read_extended),
     RULE_WHOLE("container_name", read_container_name),
     S("hostname", hostname, read_hostname),
     S("domainname", domainname, read_hostname),
@@ -185,8 +193,6 @@ static const struct key_rule service_rules[] = {
     RULE_NO_EFFECT("pre_stop", "containers end by signals and faults only"),
     RULE_REFUSED("pre_start", "hooks before the start are not supported; use a service of its own "
                               "and depends_on with service_completed_successfully"),
-    RULE_REFUSED("extends", "not supported; use YAML anchors and `<<`, or write the file out with "
-                            "`docker compose config`"),
     RULE_REFUSED("volumes_from", "name the volumes in both services"),
     RULE_REFUSED("external_links", "nothing outside the project exists in a universe"),
     RULE_REFUSED("label_file", "write the labels under `labels`"),
