@@ -29,6 +29,7 @@ struct control {
     int32_t arena_fd, data_fd;
     uint64_t plan_off, plan_len; /* within the area */
     uint64_t ring_off, ring_len; /* ring_len: a power of two */
+    uint64_t ahead_off;          /* struct import_ahead; 0: none */
     uint64_t ring_head;          /* bytes ever written (engine) */
     uint64_t ring_tail;          /* bytes ever read (runner) */
     uint32_t ring_room;          /* futex: bumped by the runner when it has read */

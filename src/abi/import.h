@@ -1,9 +1,11 @@
 /* Host files for universes that run host programs without an image.
  *
  * The kernel asks, the runner answers (image/hostimport.h), one request at a time, through a
- * mailbox of one request and one response in shared memory. Inode numbers are given in the order in
- * which files are first mentioned in a response, so that they depend on the universe's own requests
- * alone. An answer once given stays: asking again gives the same attributes and errors, whatever
+ * mailbox of one request and one response in shared memory. A question costs two switches between
+ * processes, so the runner also puts answers it expects to be asked for into an area that the
+ * engine looks into first; that they lie there changes nothing a guest can see. `ino` is therefore
+ * a mere handle: the kernel numbers files itself, in the order in which its own questions bring
+ * them up. An answer once given stays: asking again gives the same attributes and errors, whatever
  * happens on the host meanwhile.
  *
  * /proc, /sys, /dev, /run, every other kernel file system and Everett's own store appear as empty
@@ -88,6 +90,46 @@ struct import_response {
     _Alignas(8) unsigned char payload[IMPORT_PAYLOAD_MAX];
 };
 
+/* --- answers given ahead ---------------------------------------------------------------------- */
+
+#define IMPORT_AHEAD_BYTES (4u << 20)
+#define IMPORT_AHEAD_SLOTS 8192u /* a power of two; at most half of them are filled */
+
+/* Followed by the name, padded to 8 bytes, and `length` bytes of payload. */
+struct import_answer {
+    uint32_t op, ino;
+    uint64_t cursor;
+    uint32_t name_len;
+    uint32_t taken; /* set by the engine when the kernel asked */
+    int32_t result;
+    uint32_t length;
+    uint64_t next_cursor;
+    struct import_attr attr;
+};
+
+/* Only the runner writes here, and only while no question is open, or before the universe starts.
+ */
+struct import_ahead {
+    /* Where the answer to a question of this hash is, in units of 8 bytes from here; 0: nowhere.
+     * Collisions are in the next slots. */
+    uint32_t slots[IMPORT_AHEAD_SLOTS];
+};
+
+static inline uint32_t import_slot(const struct import_request *q)
+{
+    uint32_t h = 2166136261u ^ q->op * 0x9e3779b1u ^ q->ino * 0x85ebca77u ^ (uint32_t)q->cursor;
+    for (uint32_t i = 0; i < q->name_len && i < IMPORT_NAME_MAX; i++) {
+        h = (h ^ (unsigned char)q->name[i]) * 16777619u; /* FNV-1a */
+    }
+    return (h ^ h >> 15) & (IMPORT_AHEAD_SLOTS - 1);
+}
+
+static inline uint64_t import_answer_name_room(uint32_t name_len)
+{
+    return (name_len + 7u) & ~7u;
+}
+
+_Static_assert(sizeof(struct import_answer) == 96, "import answer layout");
 _Static_assert(sizeof(struct import_request) == 280, "import request layout");
 _Static_assert(sizeof(struct import_attr) == 56, "import attributes layout");
 _Static_assert(sizeof(struct import_dirent) == 64, "import directory entry layout");

@@ -158,6 +158,17 @@ static int finish(const struct exec_options *o, const struct universe_result *r,
     return exit_status(r, err);
 }
 
+/* What tells one program from another: its arguments and where it starts. */
+static void expect(struct hostimport *import, const struct exec_request *req)
+{
+    cleanup_buf struct buf key = {0};
+    buf_append(&key, req->cwd, strlen(req->cwd) + 1);
+    for (char *const *arg = req->argv; *arg; arg++) {
+        buf_append(&key, *arg, strlen(*arg) + 1);
+    }
+    hostimport_expect(import, key.data, key.len);
+}
+
 static int run(const struct exec_options *o, char **command, struct err *err)
 {
     struct image_store *store = image_store_open(NULL, err);
@@ -182,6 +193,9 @@ static int run(const struct exec_options *o, char **command, struct err *err)
         char *full = host_command(command[0]);
         command[0] = full ? full : command[0];
         req.cwd = o->cwd ? o->cwd : getcwd(cwd, sizeof cwd) ? cwd : "/";
+        if (import) {
+            expect(import, &req);
+        }
     }
     struct plan_builder plan;
     plan_builder_init(&plan);

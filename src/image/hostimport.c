@@ -146,6 +146,7 @@ static struct import_node *intern(struct hostimport *h, const struct import_node
     n->dev = st->st_dev;
     n->host_ino = st->st_ino;
     n->host_mtim = st->st_mtim;
+    n->host_ctim = st->st_ctim;
     struct buf path = {0};
     buf_printf(&path, "%s%s%s", dir ? dir->path : "", dir && *dir->path ? "/" : "", name);
     n->path = buf_steal(&path);
@@ -156,7 +157,7 @@ static struct import_node *intern(struct hostimport *h, const struct import_node
     return n;
 }
 
-static struct import_memo *find_memo(struct hostimport *h, uint32_t dir, const char *name)
+struct import_memo *hostimport_memo(struct hostimport *h, uint32_t dir, const char *name)
 {
     struct import_memo key = {.dir = dir, .name = (char *)(uintptr_t)name};
     void *hit = tfind(&key, &h->memos, compare_memo);
@@ -172,13 +173,38 @@ static struct import_memo *add_memo(struct hostimport *h, uint32_t dir, const ch
     m->node = node;
     m->result = result;
     tsearch(m, &h->memos, compare_memo);
+    *ARRAY_PUSH(h->memo_list, h->memo_count, h->memo_cap) = m;
+    if (node && !node->memo && node->attr.ino != IMPORT_ROOT_INO) {
+        node->memo = m;
+    }
     return m;
 }
 
-static struct import_memo *look(struct hostimport *h, struct import_node *dir, int dirfd,
-                                const char *name)
+/* A descriptor of the directory for calls that take one, kept open for the next. -1 with errno. */
+static int dir_fd(struct hostimport *h, struct import_node *dir)
 {
-    struct import_memo *m = find_memo(h, dir->attr.ino, name);
+    if (dir->dir_slot) {
+        return h->dirs[dir->dir_slot - 1].fd;
+    }
+    int fd = hostimport_open(h, dir, O_PATH | O_DIRECTORY);
+    if (fd < 0) {
+        return -1;
+    }
+    uint32_t slot = h->next_dir++ % IMPORT_DIR_FDS;
+    if (h->dirs[slot].node) {
+        h->dirs[slot].node->dir_slot = 0;
+        close(h->dirs[slot].fd);
+    }
+    h->dirs[slot].node = dir;
+    h->dirs[slot].fd = fd;
+    dir->dir_slot = slot + 1;
+    return fd;
+}
+
+struct import_memo *hostimport_look(struct hostimport *h, struct import_node *dir, int dirfd,
+                                    const char *name)
+{
+    struct import_memo *m = hostimport_memo(h, dir->attr.ino, name);
     struct stat st;
     if (m) {
         return m;
@@ -186,8 +212,7 @@ static struct import_memo *look(struct hostimport *h, struct import_node *dir, i
     if (dir->attr.flags & IMPORT_EXCLUDED) {
         return add_memo(h, dir->attr.ino, name, NULL, -ENOENT);
     }
-    cleanup_close int opened = dirfd < 0 ? hostimport_open(h, dir, O_PATH | O_DIRECTORY) : -1;
-    int at = dirfd < 0 ? opened : dirfd;
+    int at = dirfd < 0 ? dir_fd(h, dir) : dirfd;
     if (at < 0 || fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
         return add_memo(h, dir->attr.ino, name, NULL, hostimport_errno(h, dir, errno));
     }
@@ -210,7 +235,7 @@ static void serve_lookup(struct hostimport *h, struct import_node *dir,
         r->result = -ENOTDIR;
         return;
     }
-    const struct import_memo *m = look(h, dir, -1, q->name);
+    const struct import_memo *m = hostimport_look(h, dir, -1, q->name);
     r->result = m->result;
     if (m->node) {
         r->attr = m->node->attr;
@@ -241,7 +266,7 @@ static int read_listing(struct hostimport *h, struct import_node *dir)
         return hostimport_errno(h, dir, errno);
     }
     for (int i = 0; i < count; i++) {
-        struct import_memo *m = look(h, dir, fd, list[i]->d_name);
+        struct import_memo *m = hostimport_look(h, dir, fd, list[i]->d_name);
         if (m->node) {
             *ARRAY_PUSH(dir->listing, dir->listing_count, dir->listing_cap) = m;
         }
@@ -364,32 +389,56 @@ static void serve_data(struct hostimport *h, struct import_node *n, const struct
     r->attr = n->attr;
 }
 
-void hostimport_serve(struct hostimport *h, const struct import_request *request,
-                      struct import_response *response)
+void hostimport_answer(struct hostimport *h, const struct import_request *q,
+                       struct import_response *response)
 {
-    /* The request lies in shared memory: it must not change between check and use. */
-    struct import_request q = *request;
     memset(response, 0, offsetof(struct import_response, payload));
-    struct import_node *n = hostimport_node(h, q.ino);
+    struct import_node *n = hostimport_node(h, q->ino);
     if (!n) {
         response->result = -EINVAL;
         return;
     }
-    switch (q.op) {
+    switch (q->op) {
     case IMPORT_LOOKUP:
-        serve_lookup(h, n, &q, response);
+        serve_lookup(h, n, q, response);
         break;
     case IMPORT_READDIR:
-        serve_readdir(h, n, &q, response);
+        serve_readdir(h, n, q, response);
         break;
     case IMPORT_READLINK:
         serve_readlink(h, n, response);
         break;
     case IMPORT_DATA:
-        serve_data(h, n, &q, response);
+        serve_data(h, n, q, response);
         break;
     default:
         response->result = -EINVAL;
+    }
+}
+
+void hostimport_serve(struct hostimport *h, const struct import_request *request,
+                      struct import_response *response)
+{
+    static const uint8_t bits[] = {
+        [IMPORT_READDIR] = ASKED_LIST, [IMPORT_READLINK] = ASKED_LINK, [IMPORT_DATA] = ASKED_DATA};
+    /* The request lies in shared memory: it must not change between check and use. */
+    struct import_request q = *request;
+    hostimport_answer(h, &q, response);
+    struct import_node *n = hostimport_node(h, q.ino);
+    if (!n) {
+        return;
+    }
+    if (q.op != IMPORT_LOOKUP) {
+        n->asked |= q.op < ARRAY_LEN(bits) ? bits[q.op] : 0;
+        return;
+    }
+    q.name[IMPORT_NAME_MAX] = '\0';
+    struct import_memo *m = hostimport_memo(h, q.ino, q.name);
+    if (m) {
+        m->asked = ASKED_NAME;
+        if (m->node) {
+            hostimport_follow(h, m->node);
+        }
     }
 }
 
@@ -448,6 +497,17 @@ void hostimport_destroy(struct hostimport *h)
     if (!h) {
         return;
     }
+    hostimport_unshare(h);
+    for (size_t i = 0; i < IMPORT_DIR_FDS; i++) {
+        if (h->dirs[i].node) {
+            close(h->dirs[i].fd);
+        }
+    }
+    buf_free(&h->key);
+    buf_free(&h->hints);
+    free(h->scratch);
+    free(h->givens);
+    free(h->memo_list);
     tdestroy(h->memos, free_memo);
     tdestroy(h->by_host, free_nothing);
     for (size_t i = 0; i < h->node_count; i++) {

@@ -24,6 +24,16 @@ int hostimport_data_fd(const struct hostimport *h);
 void hostimport_serve(struct hostimport *h, const struct import_request *request,
                       struct import_response *response);
 
+/* Names the program that is about to run, by up to 4096 bytes of any kind: what it asks is
+ * remembered in the store. */
+void hostimport_expect(struct hostimport *h, const void *key, size_t key_len);
+/* From now on answers are also given ahead, in `area` (IMPORT_AHEAD_BYTES, zeroed, shared with the
+ * universe), until hostimport_unshare: all that the last universe of the same key asked, and, with
+ * the answer about a name, what is asked next of such a file. */
+void hostimport_share(struct hostimport *h, void *area);
+/* Reads off what was taken; the area may go. */
+void hostimport_unshare(struct hostimport *h);
+
 /* What went wrong first ("/etc/shadow: changed ..."), or NULL. Owned by the object. */
 const char *hostimport_trouble(const struct hostimport *h);
 

@@ -18,8 +18,10 @@ struct rows {
 static void collect(const void *node, VISIT which, void *closure)
 {
     struct rows *r = closure;
-    if (which == postorder || which == leaf) {
-        *ARRAY_PUSH(r->items, r->count, r->cap) = *(const struct import_memo *const *)node;
+    const struct import_memo *m = *(const struct import_memo *const *)node;
+    bool told = m->asked || (m->node && r->h->nodes[m->dir - 1]->asked & ASKED_LIST);
+    if (told && (which == postorder || which == leaf)) {
+        *ARRAY_PUSH(r->items, r->count, r->cap) = m;
     }
 }
 
@@ -37,15 +39,15 @@ static int compare_row(const void *a, const void *b, void *closure)
 static void put_contents(const struct import_node *n, struct buf *out)
 {
     char hex[DIGEST_HEX];
-    if (n->copied) {
+    if (n->copied && n->asked & ASKED_DATA) {
         digest_hex(n->file.sha256, hex);
         buf_printf(out, ", \"sha256\": \"%s\"", hex);
     }
-    if (n->target) {
+    if (n->target && n->asked & ASKED_LINK) {
         buf_puts(out, ", \"target\": ");
         buf_json_string(out, n->target, strlen(n->target));
     }
-    if (n->listed) {
+    if (n->listed && n->asked & ASKED_LIST) {
         buf_printf(out, ", \"entries\": %zu", n->listing_count);
     }
     int refused = n->data_result   ? n->data_result

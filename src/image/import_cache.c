@@ -20,6 +20,9 @@
 #define BATCH        64u
 #define BUSY_WAIT_MS 10000
 
+/* Notes get ascending numbers as they are written. */
+#define DROP_NOTES "DELETE FROM notes WHERE number <= (SELECT max(number) FROM notes) - 256"
+
 /* A copy that the table does not know yet. */
 struct pending {
     struct stat st;
@@ -33,7 +36,7 @@ struct import_cache {
     int lock_fd; /* shared for as long as the cache is in use */
     int data_fd;
     sqlite3 *db;
-    sqlite3_stmt *select, *insert;
+    sqlite3_stmt *select, *insert, *recall;
     struct pending *pending;
     size_t pending_count, pending_cap;
     void *buffer;
@@ -58,7 +61,9 @@ static int prepare(struct import_cache *c, struct err *err)
     static const char insert[] =
         "INSERT OR IGNORE INTO files (dev, ino, size, mtime_s, mtime_ns, ctime_s, ctime_ns, scan, "
         "page, sha256, patches) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
-    if (sqlite3_prepare_v2(c->db, select, -1, &c->select, NULL) != SQLITE_OK ||
+    static const char recall[] = "SELECT value FROM notes WHERE key = ?1";
+    if (sqlite3_prepare_v2(c->db, recall, -1, &c->recall, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(c->db, select, -1, &c->select, NULL) != SQLITE_OK ||
         sqlite3_prepare_v2(c->db, insert, -1, &c->insert, NULL) != SQLITE_OK) {
         return db_fail(c, err);
     }
@@ -82,7 +87,9 @@ static int open_db(struct import_cache *c, struct err *err)
              "mtime_s INTEGER, mtime_ns INTEGER, ctime_s INTEGER, ctime_ns INTEGER, scan INTEGER, "
              "page INTEGER NOT NULL, sha256 BLOB NOT NULL, patches BLOB NOT NULL, "
              "PRIMARY KEY (dev, ino, size, mtime_s, mtime_ns, ctime_s, ctime_ns, scan)) "
-             "WITHOUT ROWID",
+             "WITHOUT ROWID; "
+             "CREATE TABLE IF NOT EXISTS notes (number INTEGER PRIMARY KEY, key BLOB UNIQUE, "
+             "value BLOB NOT NULL)",
              err) < 0) {
         return -1;
     }
@@ -157,6 +164,7 @@ void import_cache_destroy(struct import_cache *cache)
     free(cache->pending);
     sqlite3_finalize(cache->select);
     sqlite3_finalize(cache->insert);
+    sqlite3_finalize(cache->recall);
     sqlite3_close(cache->db);
     if (cache->data_fd >= 0) {
         close(cache->data_fd);
@@ -243,6 +251,12 @@ static bool find_pending(struct import_cache *c, const struct stat *st, struct i
     return false;
 }
 
+bool import_cache_find(struct import_cache *cache, const struct stat *st, struct import_file *file)
+{
+    *file = (struct import_file){0};
+    return find_pending(cache, st, file) || find_row(cache, st, file);
+}
+
 static int copy_bytes(struct import_cache *c, int fd, uint64_t size, struct data_file *data,
                       struct import_file *file, struct err *err)
 {
@@ -320,8 +334,7 @@ static int copy_file(struct import_cache *c, int fd, const struct stat *st,
 int import_cache_get(struct import_cache *cache, int fd, const struct stat *st,
                      struct import_file *file, struct err *err)
 {
-    *file = (struct import_file){0};
-    if (find_pending(cache, st, file) || find_row(cache, st, file)) {
+    if (import_cache_find(cache, st, file)) {
         return 0;
     }
     if (copy_file(cache, fd, st, file, err) < 0) {
@@ -355,6 +368,24 @@ static int insert_row(struct import_cache *c, const struct pending *p, struct er
     return r;
 }
 
+/* Leaves the read transaction for a write transaction, and back. */
+static int begin_writing(struct import_cache *c, struct err *err)
+{
+    if (!sqlite3_get_autocommit(c->db) && exec(c, "COMMIT", err) < 0) {
+        return -1;
+    }
+    return exec(c, "BEGIN IMMEDIATE", err);
+}
+
+static int end_writing(struct import_cache *c, bool keep, struct err *err)
+{
+    if (!keep || exec(c, "COMMIT; BEGIN", err) < 0) {
+        sqlite3_exec(c->db, "ROLLBACK; BEGIN", NULL, NULL, NULL);
+        return -1;
+    }
+    return 0;
+}
+
 int import_cache_flush(struct import_cache *c, struct err *err)
 {
     if (!c->pending_count) {
@@ -363,16 +394,14 @@ int import_cache_flush(struct import_cache *c, struct err *err)
     if (fdatasync(c->data_fd) < 0) {
         return err_errno(err, errno, "cannot write %s/files.data", c->dir);
     }
-    if ((!sqlite3_get_autocommit(c->db) && exec(c, "COMMIT", err) < 0) ||
-        exec(c, "BEGIN IMMEDIATE", err) < 0) {
+    if (begin_writing(c, err) < 0) {
         return -1;
     }
     int r = 0;
     for (size_t i = 0; r == 0 && i < c->pending_count; i++) {
         r = insert_row(c, &c->pending[i], err);
     }
-    if (r < 0 || exec(c, "COMMIT; BEGIN", err) < 0) {
-        sqlite3_exec(c->db, "ROLLBACK; BEGIN", NULL, NULL, NULL);
+    if (end_writing(c, r == 0, err) < 0) {
         return -1;
     }
     for (size_t i = 0; i < c->pending_count; i++) {
@@ -380,4 +409,33 @@ int import_cache_flush(struct import_cache *c, struct err *err)
     }
     c->pending_count = 0;
     return 0;
+}
+
+bool import_cache_recall(struct import_cache *cache, const struct buf *key, struct buf *out)
+{
+    sqlite3_bind_blob64(cache->recall, 1, key->data, key->len, SQLITE_STATIC);
+    bool found = sqlite3_step(cache->recall) == SQLITE_ROW;
+    if (found) {
+        size_t len = (size_t)sqlite3_column_bytes(cache->recall, 0);
+        buf_append(out, sqlite3_column_blob(cache->recall, 0), len);
+    }
+    sqlite3_reset(cache->recall);
+    sqlite3_clear_bindings(cache->recall);
+    return found;
+}
+
+void import_cache_note(struct import_cache *cache, const struct buf *key, const struct buf *value)
+{
+    sqlite3_stmt *s = NULL;
+    cleanup_err struct err ignored = {0};
+    bool done = false;
+    if (begin_writing(cache, &ignored) == 0 &&
+        sqlite3_prepare_v2(cache->db, "INSERT OR REPLACE INTO notes (key, value) VALUES (?1, ?2)",
+                           -1, &s, NULL) == SQLITE_OK) {
+        sqlite3_bind_blob64(s, 1, key->data, key->len, SQLITE_STATIC);
+        sqlite3_bind_blob64(s, 2, value->data, value->len, SQLITE_STATIC);
+        done = sqlite3_step(s) == SQLITE_DONE && exec(cache, DROP_NOTES, &ignored) == 0;
+    }
+    sqlite3_finalize(s);
+    end_writing(cache, done, &ignored);
 }

@@ -7,12 +7,14 @@
 #ifndef EVERETT_IMAGE_IMPORT_CACHE_H
 #define EVERETT_IMAGE_IMPORT_CACHE_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "abi/pack.h"
 #include "image/store.h"
 
 struct import_cache;
+struct buf;
 
 struct import_file {
     uint64_t page;
@@ -32,6 +34,14 @@ int import_cache_fd(const struct import_cache *cache);
  * changes while it is copied: -1. The caller frees `patches`. */
 int import_cache_get(struct import_cache *cache, int fd, const struct stat *st,
                      struct import_file *file, struct err *err);
+/* The same without copying: false when it is new. */
+bool import_cache_find(struct import_cache *cache, const struct stat *st, struct import_file *file);
+
+/* Small notes across runs, a value by key; those not used for longest are dropped. They may be lost
+ * at any time. recall appends to `out`. */
+bool import_cache_recall(struct import_cache *cache, const struct buf *key, struct buf *out);
+void import_cache_note(struct import_cache *cache, const struct buf *key, const struct buf *value);
+
 /* Makes copies durable and known to later runs. */
 int import_cache_flush(struct import_cache *cache, struct err *err);
 

@@ -65,7 +65,8 @@ static int make_control(struct universe *u, struct err *err)
     uint64_t plan_off = round_up_u64(sizeof(struct control), PAGE_SIZE);
     uint64_t plan_len = u->plan->bytes.len;
     uint64_t ring_off = round_up_u64(plan_off + plan_len, PAGE_SIZE);
-    uint64_t bytes = ring_off + RING_BYTES;
+    uint64_t ahead_off = ring_off + RING_BYTES;
+    uint64_t bytes = ahead_off + (u->o->import ? IMPORT_AHEAD_BYTES : 0);
     u->control_fd = memory_file("everett-control", bytes, err);
     u->arena_fd = u->control_fd < 0 ? -1 : memory_file("everett-arena", ARENA_MAX_BYTES, err);
     u->data_fd = u->arena_fd < 0 ? -1 : memory_file("everett-data", DATA_MAX_BYTES, err);
@@ -86,6 +87,10 @@ static int make_control(struct universe *u, struct err *err)
     c->ring_off = ring_off;
     c->ring_len = RING_BYTES;
     memcpy((char *)c + plan_off, u->plan->bytes.data, plan_len);
+    if (u->o->import) {
+        c->ahead_off = ahead_off;
+        hostimport_share(u->o->import, (char *)c + ahead_off);
+    }
     return 0;
 }
 
@@ -357,6 +362,9 @@ static void stop_everything(struct universe *u)
 static void release(struct universe *u)
 {
     if (u->control) {
+        if (u->o->import) {
+            hostimport_unshare(u->o->import);
+        }
         munmap(u->control, u->control->bytes);
     }
     int fds[] = {u->control_fd, u->arena_fd, u->data_fd};

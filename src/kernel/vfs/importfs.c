@@ -9,9 +9,10 @@
 #include "kernel/vfs/vfs_priv.h"
 
 /* After so many questions about a directory its listing, which comes with attributes, answers
- * further ones: each costs a round trip to the runner. */
-#define QUESTIONS_BEFORE_LISTING 6u
-/* New files of the overlay get numbers above all that the runner will ever give. */
+ * further ones. A question costs some 20 us, a listing 3 us for each entry, and there are thousands
+ * of them in /usr/bin. */
+#define QUESTIONS_BEFORE_LISTING 64u
+/* New files of the overlay get numbers above all that host files will ever get. */
 #define IMPORT_INO_MAX 0x7fffffffull
 
 struct import_entry {
@@ -20,7 +21,8 @@ struct import_entry {
     char *name;
 };
 
-/* What is known about one host file. */
+/* What is known about one host file. Its inode number is its place among those that answers brought
+ * up, so that it depends on the universe's own questions alone. */
 struct import_node {
     struct import_attr attr;
     bool listed, loaded;
@@ -28,6 +30,8 @@ struct import_node {
     int list_error, load_error;
     struct import_entry *entries; /* by name */
     uint32_t entry_count, entry_cap;
+    char *target; /* of a symbolic link, once asked */
+    uint32_t target_len;
     uint64_t page; /* contents, in pages of the data file */
     struct pack_patch *patches;
     uint32_t patch_count;
@@ -37,39 +41,53 @@ struct importfs {
     struct machine *m;
     const struct plan_file *data; /* where contents arrive; NULL: no such file in the plan */
     uint32_t data_index;
-    struct import_node **nodes; /* by number: they are dense */
-    uint32_t node_cap;
+    struct import_node **nodes; /* by number */
+    uint32_t node_count, node_cap;
+    uint32_t *numbers; /* by the runner's handle; 0: not met yet */
+    uint32_t number_cap;
     struct import_request req;
     struct import_response resp;
 };
 
 static struct import_node *node_of(struct importfs *fs, uint64_t ino)
 {
-    ASSERT(ino < fs->node_cap);
-    ASSERT(fs->nodes[ino] != NULL);
-    return fs->nodes[ino];
+    ASSERT(ino >= IMPORT_ROOT_INO);
+    ASSERT(ino <= fs->node_count);
+    return fs->nodes[ino - 1];
 }
 
-static struct import_node *node_make(struct importfs *fs, uint32_t ino)
+/* Room for one more element; both arrays only grow. */
+static void *grow(struct importfs *fs, void *array, uint32_t index, uint32_t *cap, size_t size)
 {
-    if (ino >= fs->node_cap) {
-        uint32_t cap = fs->node_cap ? fs->node_cap : 256;
-        while (cap <= ino) {
-            cap *= 2;
-        }
-        fs->nodes = krealloc(fs->m, fs->nodes, cap * sizeof *fs->nodes);
-        fs->node_cap = cap;
+    if (index < *cap) {
+        return array;
     }
-    if (!fs->nodes[ino]) {
-        fs->nodes[ino] = KALLOC(fs->m, struct import_node);
+    uint32_t n = *cap ? *cap : 256;
+    while (n <= index) {
+        n *= 2;
     }
-    return fs->nodes[ino];
+    *cap = n;
+    return krealloc(fs->m, array, n * size);
+}
+
+/* The number of the file that an answer describes. */
+static uint32_t meet(struct importfs *fs, const struct import_attr *a)
+{
+    fs->numbers = grow(fs, fs->numbers, a->ino, &fs->number_cap, sizeof *fs->numbers);
+    uint32_t *number = &fs->numbers[a->ino];
+    if (!*number) {
+        fs->nodes = grow(fs, fs->nodes, fs->node_count, &fs->node_cap, sizeof *fs->nodes);
+        fs->nodes[fs->node_count++] = KALLOC(fs->m, struct import_node);
+        *number = fs->node_count;
+        fs->nodes[*number - 1]->attr = *a;
+    }
+    return *number;
 }
 
 static int ask(struct importfs *fs, enum import_op op, uint64_t ino, uint64_t cursor)
 {
     fs->req.op = op;
-    fs->req.ino = (uint32_t)ino;
+    fs->req.ino = fs->node_count ? node_of(fs, ino)->attr.ino : IMPORT_ROOT_INO;
     fs->req.cursor = cursor;
     fs->m->port->import(&fs->req, &fs->resp);
     return fs->resp.result;
@@ -109,9 +127,8 @@ static void take_entries(struct importfs *fs, struct import_node *n)
             n->entries = krealloc(fs->m, n->entries, n->entry_cap * sizeof *n->entries);
         }
         n->entries[n->entry_count++] =
-            (struct import_entry){d->attr.ino, (uint32_t)d->type << 12, d->name_len,
+            (struct import_entry){meet(fs, &d->attr), (uint32_t)d->type << 12, d->name_len,
                                   kstrdup(fs->m, d->name, d->name_len)};
-        node_make(fs, d->attr.ino)->attr = d->attr;
         ASSERT(d->record_len >= sizeof *d);
         at += d->record_len;
     }
@@ -153,15 +170,14 @@ static const struct import_entry *listed_entry(const struct import_node *n, cons
 static int import_lookup(void *lower, uint64_t dir, const char *name, uint32_t len, uint64_t *ino)
 {
     struct importfs *fs = lower;
-    struct import_node *d = node_make(fs, (uint32_t)dir);
+    struct import_node *d = node_of(fs, dir);
     if (len > IMPORT_NAME_MAX) {
         return -ENAMETOOLONG;
     }
     if (!d->listed && d->questions >= QUESTIONS_BEFORE_LISTING) {
         list(fs, dir, d);
     }
-    bool itself = len == 1 && name[0] == '.'; /* the root's attributes */
-    if (!itself && d->listed && !d->list_error) {
+    if (d->listed && !d->list_error) {
         const struct import_entry *e = listed_entry(d, name, len);
         *ino = e ? e->ino : 0;
         return e ? 0 : -ENOENT;
@@ -171,9 +187,7 @@ static int import_lookup(void *lower, uint64_t dir, const char *name, uint32_t l
     if (r) {
         return r;
     }
-    struct import_node *n = node_make(fs, fs->resp.attr.ino);
-    n->attr = fs->resp.attr;
-    *ino = n->attr.ino;
+    *ino = meet(fs, &fs->resp.attr);
     return 0;
 }
 
@@ -195,13 +209,18 @@ static bool import_dirent_at(void *lower, uint64_t dir, uint32_t index, struct l
 static int64_t import_readlink(void *lower, uint64_t ino, char *buf, uint64_t cap)
 {
     struct importfs *fs = lower;
-    int r = ask(fs, IMPORT_READLINK, ino, 0);
-    if (r) {
-        return r;
+    struct import_node *n = node_of(fs, ino);
+    if (!n->target) {
+        int r = ask(fs, IMPORT_READLINK, ino, 0);
+        if (r) {
+            return r;
+        }
+        n->target_len = fs->resp.length;
+        n->target = kstrdup(fs->m, (const char *)fs->resp.payload, n->target_len);
     }
-    uint64_t n = min_u64(cap, fs->resp.length);
-    memcpy(buf, fs->resp.payload, n);
-    return (int64_t)n;
+    uint64_t len = min_u64(cap, n->target_len);
+    memcpy(buf, n->target, len);
+    return (int64_t)len;
 }
 
 /* One answer to IMPORT_DATA: where the contents are and some of the call sites. */
@@ -277,16 +296,16 @@ void importfs_attach(struct superblock *sb, const struct pack *p)
 {
     struct machine *m = sb->m;
     struct importfs *fs = KALLOC(m, struct importfs);
-    uint64_t root;
     fs->m = m;
     if (p->image->data_files.count > 0) {
         fs->data_index = *PLAN_AT(m->plan, p->image->data_files, uint32_t, 0);
         fs->data = PLAN_AT(m->plan, m->plan->files, struct plan_file, fs->data_index);
     }
-    int r = import_lookup(fs, IMPORT_ROOT_INO, ".", 1, &root);
+    int r = ask_name(fs, IMPORT_ROOT_INO, ".", 1);
     if (r) {
         machine_end(m, END_SETUP_FAILED, "the host's root cannot be read: errno %d", -r);
         return;
     }
+    uint32_t root = meet(fs, &fs->resp.attr);
     memfs_set_lower(sb, &import_lower, fs, root, IMPORT_INO_MAX + 1);
 }

@@ -261,12 +261,95 @@ static void test_real_host(void **state)
     }
 }
 
+/* As the engine does: the answer given ahead if there is one, else a question. True: it was there.
+ */
+static bool ask_ahead(struct fixture *f, unsigned char *area, enum import_op op, uint32_t ino,
+                      const char *name)
+{
+    const struct import_ahead *table = (const void *)area;
+    f->q = (struct import_request){.op = op, .ino = ino, .name_len = (uint32_t)strlen(name)};
+    memcpy(f->q.name, name, f->q.name_len);
+    for (uint32_t s = import_slot(&f->q); table->slots[s]; s = (s + 1) % IMPORT_AHEAD_SLOTS) {
+        struct import_answer *a = (void *)(area + 8ull * table->slots[s]);
+        if (a->op == op && a->ino == ino && a->name_len == f->q.name_len &&
+            memcmp(a + 1, name, a->name_len) == 0) {
+            a->taken = 1;
+            f->r.result = a->result;
+            f->r.attr = a->attr;
+            f->r.length = a->length;
+            memcpy(f->r.payload, (char *)(a + 1) + import_answer_name_room(a->name_len), a->length);
+            return true;
+        }
+    }
+    hostimport_serve(f->h, &f->q, &f->r);
+    return false;
+}
+
+/* One small universe of program `key`: how many of its eight questions needed no asking. */
+static unsigned universe(struct fixture *f, const char *key, struct buf *record)
+{
+    unsigned char *area = calloc(1, IMPORT_AHEAD_BYTES);
+    unsigned ahead = 0;
+    hostimport_destroy(f->h);
+    begin(f, f->root);
+    hostimport_expect(f->h, key, strlen(key));
+    hostimport_share(f->h, area);
+    ahead += ask_ahead(f, area, IMPORT_LOOKUP, IMPORT_ROOT_INO, ".");
+    ahead += ask_ahead(f, area, IMPORT_LOOKUP, IMPORT_ROOT_INO, "none");
+    ahead += ask_ahead(f, area, IMPORT_LOOKUP, IMPORT_ROOT_INO, "link");
+    ahead += ask_ahead(f, area, IMPORT_READLINK, f->r.attr.ino, "");
+    assert_memory_equal(f->r.payload, "/sub/x", f->r.length);
+    ahead += ask_ahead(f, area, IMPORT_LOOKUP, IMPORT_ROOT_INO, "sub");
+    uint32_t sub = f->r.attr.ino;
+    ahead += ask_ahead(f, area, IMPORT_READDIR, sub, "");
+    assert_int_equal(f->r.length, 72); /* x alone */
+    ahead += ask_ahead(f, area, IMPORT_LOOKUP, sub, "x");
+    ahead += ask_ahead(f, area, IMPORT_DATA, f->r.attr.ino, "");
+    hostimport_unshare(f->h);
+    hostimport_record(f->h, record);
+    free(area);
+    return ahead;
+}
+
+static void test_given_ahead(void **state)
+{
+    struct fixture *f = *state;
+    struct buf one = {0}, two = {0}, three = {0};
+    /* The first time the root is given and, after a name, what is asked next: the link's target. */
+    assert_int_equal(universe(f, "p", &one), 2);
+    assert_int_equal(universe(f, "p", &two), 8);
+    assert_int_equal(universe(f, "another", &three), 3); /* contents are in the cache by now */
+    assert_string_equal(one.data, two.data);
+    assert_string_equal(one.data, three.data);
+    buf_free(&one);
+    buf_free(&two);
+    buf_free(&three);
+}
+
+/* Hints that the host no longer bears out cost nothing but a question. */
+static void test_stale_hints(void **state)
+{
+    struct fixture *f = *state;
+    struct buf one = {0}, two = {0};
+    universe(f, "p", &one);
+    make(f, "none", "now it is there");
+    make(f, "sub/x", "longer than before");
+    assert_int_equal(universe(f, "p", &two), 7); /* the new contents must be copied first */
+    assert_int_equal(f->r.result, 0);
+    assert_int_equal(f->r.attr.size, 18);
+    assert_non_null(strstr(one.data, "\"/none\", \"error\""));
+    assert_null(strstr(two.data, "\"/none\", \"error\""));
+    buf_free(&one);
+    buf_free(&two);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_lookup), TEST(test_readdir),    TEST(test_large_directory), TEST(test_data),
-        TEST(test_cache),  TEST(test_unreadable), TEST(test_real_host),
+        TEST(test_lookup),    TEST(test_readdir),     TEST(test_large_directory),
+        TEST(test_data),      TEST(test_cache),       TEST(test_unreadable),
+        TEST(test_real_host), TEST(test_given_ahead), TEST(test_stale_hints),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);
