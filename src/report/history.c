@@ -41,7 +41,7 @@ static bool belongs(const struct report *r, const struct store_run *other)
 static void consider(struct report *r, struct earlier_runs *list, const char *path, bool chosen)
 {
     cleanup_err struct err ignored = {0};
-    struct store *s = store_open(path, &ignored);
+    struct store *s = store_open_part(path, STORE_RUN, &ignored);
     struct store_run run;
     if (!s) {
         return;
@@ -159,7 +159,7 @@ static int read_past(struct report *r, const struct earlier_runs *list, struct p
 {
     size_t skip = list->count > REPORT_HISTORY_MAX ? list->count - REPORT_HISTORY_MAX : 0;
     for (size_t i = skip; i < list->count; i++) {
-        struct store *s = store_open(list->runs[i].path, err);
+        struct store *s = store_open_part(list->runs[i].path, STORE_COUNTS, err);
         if (!s) {
             return -1;
         }

@@ -329,7 +329,13 @@ struct store *store_resume(const char *dir, struct err *err)
 
 struct store *store_open(const char *dir, struct err *err)
 {
+    return store_open_part(dir, STORE_ALL, err);
+}
+
+struct store *store_open_part(const char *dir, enum store_part part, struct err *err)
+{
     struct store *s = store_new(dir);
+    s->part = part;
     if (must_hold_run(s->dir, err) || open_db(s, SQLITE_OPEN_READONLY, err)) {
         return fail(s);
     }

@@ -140,6 +140,13 @@ char *store_event_path(const char *dir, uint64_t universe);
 
 /* Read-only; works while another process writes. */
 struct store *store_open(const char *dir, struct err *err) must_check;
+/* How much of the judgement is read at once; a run may have tens of thousands of properties. */
+enum store_part {
+    STORE_ALL,
+    STORE_COUNTS, /* properties without examples; no guidance, no notes */
+    STORE_RUN,    /* no properties */
+};
+struct store *store_open_part(const char *dir, enum store_part part, struct err *err) must_check;
 void store_close(struct store *s); /* accepts NULL */
 
 const char *store_dir(const struct store *s);

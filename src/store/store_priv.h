@@ -14,6 +14,7 @@ struct store {
     const char **node_names;  /* borrowed from nodes */
     size_t node_count;
     struct property_set props; /* of all committed universes */
+    enum store_part part;      /* how much of them is read */
     bool stale;                /* props ran ahead of a failed commit: reload before use */
 };
 

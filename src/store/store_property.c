@@ -154,16 +154,11 @@ int store_save_set(struct store *s, const struct property_set *changed, struct e
     return 0;
 }
 
-static int load_examples(struct store *s, sqlite3_int64 key, struct property *p, struct err *err)
+/* `st` selects by key; prepared once, because parsing it costs as much as the rows. */
+static int load_examples(struct store *s, sqlite3_stmt *st, sqlite3_int64 key, struct property *p,
+                         struct err *err)
 {
-    sqlite3_stmt *st =
-        sql_prepare(s,
-                    "SELECT good, universe, vtime_ns, seq, rank, node, pid, command_id, details"
-                    " FROM property_example WHERE property = ? ORDER BY good, position",
-                    err);
-    if (!st) {
-        return -1;
-    }
+    sqlite3_reset(st);
     sqlite3_bind_int64(st, 1, key);
     int rc;
     while ((rc = sql_step(s, st, err)) == 1) {
@@ -178,12 +173,11 @@ static int load_examples(struct store *s, sqlite3_int64 key, struct property *p,
         property_example_add(sql_u64(st, 0) ? &p->examples : &p->counterexamples, &x);
         free(x.details);
     }
-    sqlite3_finalize(st);
     return rc;
 }
 
-static int load_property(struct store *s, sqlite3_stmt *st, struct property_set *out,
-                         struct err *err)
+static int load_property(struct store *s, sqlite3_stmt *st, sqlite3_stmt *examples,
+                         struct property_set *out, struct err *err)
 {
     struct property_key key = {sql_text(st, 1), (enum property_kind)sql_u64(st, 2),
                                sql_u64(st, 3) != 0};
@@ -209,7 +203,9 @@ static int load_property(struct store *s, sqlite3_stmt *st, struct property_set 
     p->universes = sql_u64(st, 15);
     p->universes_good = sql_u64(st, 16);
     p->universes_bad = sql_u64(st, 17);
-    return load_examples(s, sqlite3_column_int64(st, 0), p, err);
+    return s->part == STORE_COUNTS
+               ? 0
+               : load_examples(s, examples, sqlite3_column_int64(st, 0), p, err);
 }
 
 static int load_guidance(struct store *s, struct property_set *out, struct err *err)
@@ -258,7 +254,7 @@ static int load_notes(struct store *s, struct property_set *out, struct err *err
     return rc;
 }
 
-int store_load_set(struct store *s, struct property_set *out, struct err *err)
+static int load_properties(struct store *s, struct property_set *out, struct err *err)
 {
     sqlite3_stmt *st = sql_prepare(
         s,
@@ -266,14 +262,29 @@ int store_load_set(struct store *s, struct property_set *out, struct err *err)
         " line, declared, good, bad, universes, universes_good, universes_bad"
         " FROM property ORDER BY id, kind, must_hit",
         err);
-    int rc = st ? 1 : -1;
+    sqlite3_stmt *examples =
+        st ? sql_prepare(s,
+                         "SELECT good, universe, vtime_ns, seq, rank, node, pid, command_id,"
+                         " details FROM property_example WHERE property = ?"
+                         " ORDER BY good, position",
+                         err)
+           : NULL;
+    int rc = examples ? 1 : -1;
     while (rc == 1 && (rc = sql_step(s, st, err)) == 1) {
-        if (load_property(s, st, out, err)) {
-            rc = -1;
-        } else {
-            rc = 1;
-        }
+        rc = load_property(s, st, examples, out, err) ? -1 : 1;
     }
+    sqlite3_finalize(examples);
     sqlite3_finalize(st);
-    return rc || load_guidance(s, out, err) || load_notes(s, out, err) ? -1 : 0;
+    return rc;
+}
+
+int store_load_set(struct store *s, struct property_set *out, struct err *err)
+{
+    if (s->part == STORE_RUN) {
+        return 0;
+    }
+    if (load_properties(s, out, err)) {
+        return -1;
+    }
+    return s->part == STORE_ALL && (load_guidance(s, out, err) || load_notes(s, out, err)) ? -1 : 0;
 }
