@@ -17,6 +17,7 @@
 #include "server/config.h"
 #include "server/db/db.h"
 #include "server/http/http.h"
+#include "server/registry/registry.h"
 
 static char *path_in(const char *dir, const char *name)
 {
@@ -112,6 +113,10 @@ static int open_address(struct server *s, const struct server_options *o, struct
 /* The parts, in the order in which they need each other. */
 static int start_parts(struct server *s, struct err *err)
 {
+    s->registry = registry_open(s, err);
+    if (!s->registry) {
+        return -1;
+    }
     return http_serve(s->http, err); /* last: what it serves is there */
 }
 
@@ -133,6 +138,7 @@ void server_stop(struct server *s, unsigned grace_ms)
         return;
     }
     http_stop(s->http, grace_ms);
+    registry_close(s->registry);
     auth_destroy(s->auth);
     db_pool_close(s->db);
     server_config_free(s->config);

@@ -4,6 +4,7 @@ import base64
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -23,6 +24,18 @@ class Tap:
 
     def test(self, name):
         return _Test(self, name)
+
+    def skip(self, name, why):
+        self.count += 1
+        print("ok %d - %s # SKIP %s" % (self.count, name, why), flush=True)
+
+    def run(self, functions):
+        """Each is a test of its name; what it returns is said about it."""
+        for function in functions:
+            with self.test(function.__name__):
+                detail = function()
+                if detail:
+                    print("# %s: %s" % (function.__name__, detail))
 
     def finish(self):
         print("1..%d" % self.count)
@@ -173,6 +186,15 @@ class Service:
             return Answer(r.status, r.headers, r.read())
         finally:
             c.close()
+
+    def http(self, timeout=60):
+        """A connection that the caller closes."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+
+    def memory_bytes(self):
+        """What the server holds in memory of its own, files not counted."""
+        with open("/proc/%d/status" % self.process.pid) as f:
+            return int(re.search(r"RssAnon:\s+(\d+)", f.read()).group(1)) * 1024
 
     def get(self, path, headers=None):
         return self.request("GET", path, headers=headers)

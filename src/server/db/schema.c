@@ -18,7 +18,7 @@ const char *const db_migrations[] = {
     /* registry */
     "CREATE TABLE repository (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
     "CREATE TABLE blob (digest TEXT PRIMARY KEY, size INTEGER NOT NULL,"
-    " created INTEGER NOT NULL) WITHOUT ROWID;"
+    " created INTEGER NOT NULL) WITHOUT ROWID;" /* created: or asked for again since */
     "CREATE TABLE repository_blob (repository INTEGER NOT NULL REFERENCES repository,"
     " digest TEXT NOT NULL REFERENCES blob, PRIMARY KEY (repository, digest)) WITHOUT ROWID;"
     "CREATE INDEX repository_blob_digest ON repository_blob (digest);"
@@ -26,6 +26,7 @@ const char *const db_migrations[] = {
     " digest TEXT NOT NULL, media_type TEXT NOT NULL, size INTEGER NOT NULL, subject TEXT,"
     " artifact_type TEXT, annotations TEXT, created INTEGER NOT NULL,"
     " PRIMARY KEY (repository, digest)) WITHOUT ROWID;"
+    "CREATE INDEX manifest_digest ON manifest (digest);"
     "CREATE INDEX manifest_subject ON manifest (repository, subject);"
     "CREATE TABLE manifest_blob (repository INTEGER NOT NULL, manifest TEXT NOT NULL,"
     " digest TEXT NOT NULL, PRIMARY KEY (repository, manifest, digest)) WITHOUT ROWID;"
@@ -34,7 +35,7 @@ const char *const db_migrations[] = {
     " digest TEXT NOT NULL, updated INTEGER NOT NULL,"
     " PRIMARY KEY (repository, name)) WITHOUT ROWID;"
     "CREATE TABLE upload (uuid TEXT PRIMARY KEY, repository TEXT NOT NULL,"
-    " account INTEGER NOT NULL, size INTEGER NOT NULL, updated INTEGER NOT NULL) WITHOUT ROWID;"
+    " account INTEGER NOT NULL, created INTEGER NOT NULL) WITHOUT ROWID;"
     /* runs */
     "CREATE TABLE run (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
     " status INTEGER NOT NULL, created_ms INTEGER NOT NULL, started_ms INTEGER NOT NULL DEFAULT 0,"

@@ -129,7 +129,7 @@ struct http_route {
     /* "/api/v0/runs/{id}/logs". {name} is one segment, {name...} one or more: at most one such. */
     const char *pattern;
     enum http_family family;
-    unsigned scope; /* one of enum scope */
+    unsigned scope; /* enum scope bits: any of them will do; 0: public */
     enum http_body body;
     http_handler *handle;
     /* BODY_STREAM: begin returns false when it has already answered by filling `rs` (the rest of

@@ -152,7 +152,9 @@ static void add_defaults(struct exchange *x)
     struct http_response *rs = &x->rs;
     http_setf(rs, "X-Request-Id", "%016llx", (unsigned long long)x->rq.id);
     http_set(rs, "X-Content-Type-Options", "nosniff");
-    if (x->rq.family != FAMILY_REGISTRY && !find_line(rs, "Cache-Control")) {
+    if (x->rq.family == FAMILY_REGISTRY) {
+        http_set(rs, "Docker-Distribution-API-Version", "registry/2.0");
+    } else if (!find_line(rs, "Cache-Control")) {
         http_set(rs, "Cache-Control", "no-store");
     }
     const char *type = find_line(rs, "Content-Type");

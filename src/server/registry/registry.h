@@ -1,7 +1,7 @@
 /* The container registry: OCI distribution specification 1.1 under /v2/.
  *
- *   DIR/registry/blobs/sha256/HEX   blobs and manifests, byte for byte
- *   DIR/registry/uploads/UUID       uploads in progress; their state is in the database
+ *   DIR/registry/blobs/sha256/HEX   blobs and manifests, byte for byte (also sha512/)
+ *   DIR/registry/uploads/ID         uploads in progress, and manifests being written
  *
  * Names (repositories, tags, which blob belongs to which repository, manifests and what they refer
  * to) are rows of server.db. A blob is visible when its row commits, after its file is durable;
@@ -16,6 +16,7 @@ struct registry;
 struct server;
 
 struct registry *registry_open(struct server *s, struct err *err) must_check;
+/* No request may be using it any more. Accepts NULL. */
 void registry_close(struct registry *r);
 
 /* Looks a reference of a user up as a compose file or launch request writes it: with our host or
@@ -26,8 +27,9 @@ void registry_close(struct registry *r);
 int registry_resolve(struct registry *r, const char *ref, struct buf *repository,
                      struct buf *digest, struct err *err) must_check;
 /* Makes an OCI layout at `dir` (which must not exist) with hard links to the blobs of one manifest
- * (of an index: its linux/amd64 entry), named `ref` in index.json, so that image_load() can take
- * it. ERR_USAGE: no linux/amd64 image, a blob is missing. */
+ * (of an index: the index and its linux/amd64 entries), named `ref` in index.json, so that
+ * image_load() can take it. ERR_USAGE: no linux/amd64 image, a blob is missing. On failure `dir`
+ * may be left behind. */
 int registry_export(struct registry *r, const char *repository, const char *digest, const char *ref,
                     const char *dir, struct err *err) must_check;
 
