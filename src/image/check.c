@@ -133,8 +133,9 @@ static int check_patches(struct check *c, uint32_t ino, const struct pack_inode 
         const struct pack_patch *p = &all[file->patch_first + i];
         bool forward = p->form == PACK_PATCH_FORWARD && p->length >= 5 && p->length <= 20;
         bool jump = p->form == PACK_PATCH_SHORT && !p->length;
-        uint64_t len = forward ? p->length : 2;
-        if (!(forward || jump) || p->offset < free_from || p->offset > file->size ||
+        bool trap = p->form == PACK_PATCH_TRAP && p->length >= 3 && p->length <= PACK_TRAP_MAX;
+        uint64_t len = jump ? 2 : p->length;
+        if (!(forward || jump || trap) || p->offset < free_from || p->offset > file->size ||
             len > file->size - p->offset) {
             return bad(c, "patch of an inode", ino);
         }
