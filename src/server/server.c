@@ -17,6 +17,7 @@
 #include "server/config.h"
 #include "server/db/db.h"
 #include "server/http/http.h"
+#include "server/notify/notify.h"
 #include "server/registry/registry.h"
 
 static char *path_in(const char *dir, const char *name)
@@ -117,6 +118,10 @@ static int start_parts(struct server *s, struct err *err)
     if (!s->registry) {
         return -1;
     }
+    s->notifier = notify_start(s, err);
+    if (!s->notifier) {
+        return -1;
+    }
     return http_serve(s->http, err); /* last: what it serves is there */
 }
 
@@ -138,6 +143,7 @@ void server_stop(struct server *s, unsigned grace_ms)
         return;
     }
     http_stop(s->http, grace_ms);
+    notify_stop(s->notifier);
     registry_close(s->registry);
     auth_destroy(s->auth);
     db_pool_close(s->db);

@@ -121,7 +121,7 @@ def test_shapes(tap, s):
         a, b = s.get("/healthz"), s.get("/nope")
         expect(a.headers["X-Content-Type-Options"], "nosniff")
         expect(a.headers["X-Request-Id"] != b.headers["X-Request-Id"], True)
-        expect_in(b.headers["X-Request-Id"], s.log())
+        s.wait_log(b.headers["X-Request-Id"])
     with tap.test("nothing there: in the shape of each family"):
         r = s.get("/api/nope")
         expect((r.status, list(r.json())), (404, ["message"]))
@@ -187,8 +187,7 @@ def test_stop(tap, everett):
                 # Its head was taken when the next request over another connection is answered.
                 expect(s.get("/healthz").status, 200)
                 s.signal(signal.SIGTERM)
-                while "event=stop" not in s.log():
-                    pass
+                s.wait_log("event=stop")
                 expect(s.process.poll(), None)
                 s.signal(signal.SIGTERM)
                 expect(s.wait(5)[0], 128 + signal.SIGTERM)

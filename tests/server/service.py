@@ -98,7 +98,7 @@ class Service:
         self.everett = everett
         self.work = tempfile.mkdtemp(prefix="everett-server-")
         self.dir = os.path.join(self.work, "data")
-        self.log_path = os.path.join(self.work, "log")
+        self.log_text, self.log_grew, self.log_reader = "", threading.Condition(), None
         self.env = dict(os.environ, EVERETT_HOME=os.path.join(self.work, "home"), **(env or {}))
         self.process, self.address, self.port, self.welcome = None, None, None, ""
         os.mkdir(self.dir)
@@ -109,16 +109,16 @@ class Service:
             f.write(text)
 
     def start(self, *options):
-        log = open(self.log_path, "ab")
         self.process = subprocess.Popen(
             [self.everett, "serve", "--dir", self.dir, "--listen", "127.0.0.1:0", *options],
-            stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, env=self.env)
-        log.close()
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=self.env)
+        self.log_reader = threading.Thread(target=self._read_log, args=(self.process.stderr,))
+        self.log_reader.start()
         # What it prints ends with the first line, or two more for a fresh directory; the pipe stays
         # open, so that only whole lines are read.
         first = self.process.stdout.readline().decode()
         if not first.startswith("Everett serves "):
-            self.process.wait(30)
+            self.wait(30)
             raise AssertionError("the server did not start: %r\n%s" % (first, self.log()))
         self.welcome = first
         self.public = first.split()[-1]
@@ -126,9 +126,22 @@ class Service:
         self.port = urllib.parse.urlsplit(self.address).port
         return self
 
+    def _read_log(self, pipe):
+        with pipe:
+            for line in pipe:
+                with self.log_grew:
+                    self.log_text += line.decode(errors="replace")
+                    self.log_grew.notify_all()
+
     def log(self):
-        with open(self.log_path, errors="replace") as f:
-            return f.read()
+        with self.log_grew:
+            return self.log_text
+
+    def wait_log(self, part, seconds=30):
+        """A request is logged after its answer went out: until the log holds `part`."""
+        with self.log_grew:
+            if not self.log_grew.wait_for(lambda: part in self.log_text, seconds):
+                raise AssertionError("no %r in the log:\n%s" % (part, self.log_text))
 
     def signal(self, number):
         self.process.send_signal(number)
@@ -137,6 +150,7 @@ class Service:
         status = self.process.wait(seconds)
         rest = self.process.stdout.read().decode()
         self.process.stdout.close()
+        self.log_reader.join()
         self.process = None
         return status, rest
 

@@ -18,13 +18,15 @@ struct server;
 struct notifier *notify_start(struct server *s, struct err *err) must_check;
 void notify_stop(struct notifier *n);
 /* Queues what the run's parameters ask for; the queue calls it once when a run ends (and for
- * GitHub's `pending` when it starts: `is_end` false). */
+ * GitHub's `pending` when it starts: `is_end` false), after the run's row and its report.json are
+ * written. Calling it again for the same outcome adds nothing. */
 int notify_run(struct notifier *n, const char *run_id, bool is_end, struct err *err) must_check;
 /* Wrong recipients or callback URLs, said at launch. */
 int notify_check_recipients(const char *list, struct err *err) must_check;
 int notify_check_callback(const struct server *s, const char *url, struct err *err) must_check;
 
 struct notification {
+    /* "mail", "github", "slack", "discord"; state "waiting", "sent", "failed" */
     const char *kind, *target, *state, *last_error; /* target without secrets */
     int64_t attempts, next_unix;
 };
