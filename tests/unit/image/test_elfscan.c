@@ -12,6 +12,8 @@
 
 #include "base/buf.h"
 #include "image/elfscan.h"
+#include "image/image.h"
+#include "image/packdir.h"
 
 #define CODE_OFF 0x1000u
 
@@ -265,16 +267,30 @@ static void test_libc(void **state)
     buf_free(&file);
 }
 
+/* What the scanner decides is what a packed image may hold. */
+static void test_packed(void **state)
+{
+    static const char code[] = SYSCALL "\xc3" NOP5 SYSCALL CMP "\xc3\x0f\xc7\xf0\xc3";
+    struct buf elf = make_elf(code, sizeof code - 1, NULL, 0);
+    struct err err = {0};
+    struct image_pack_file file = {"bin", 0755, elf.data, elf.len};
+    struct image *image = image_pack_files(&file, 1, 0, &err);
+    if (!image) {
+        fail_msg("%s", err.msg);
+    }
+    assert_int_equal(image_inode(image, image_lookup(image, "/bin", true))->patch_count, 3);
+    assert_int_equal(image_check(image->index, image->index_len, &err), 0);
+    image_close(image);
+    buf_free(&elf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_traps),
-        cmocka_unit_test(test_short),
-        cmocka_unit_test(test_padding_that_is_reached),
-        cmocka_unit_test(test_forward),
-        cmocka_unit_test(test_jump_behind_the_site),
-        cmocka_unit_test(test_jump_table),
-        cmocka_unit_test(test_no_code),
+        cmocka_unit_test(test_packed),     cmocka_unit_test(test_traps),
+        cmocka_unit_test(test_short),      cmocka_unit_test(test_padding_that_is_reached),
+        cmocka_unit_test(test_forward),    cmocka_unit_test(test_jump_behind_the_site),
+        cmocka_unit_test(test_jump_table), cmocka_unit_test(test_no_code),
         cmocka_unit_test(test_libc),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
