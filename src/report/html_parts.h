@@ -57,6 +57,10 @@ int html_replay(struct buf *b, struct report *r, const struct property_example *
 /* html_scene.c. `anchor` makes the ids of this scene's log lines unique ("3-0"). */
 void html_story(struct buf *b, struct report *r, const struct scene *sc, const char *anchor);
 void html_log(struct buf *b, struct report *r, const struct scene *sc, const char *anchor);
+/* Both from the first difference on, side by side. */
+struct counterpart;
+void html_counterpart(struct buf *b, struct report *r, const struct scene *sc,
+                      const struct counterpart *c);
 /* timeline.c */
 void html_timeline(struct buf *b, struct report *r, const struct scene *sc);
 

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "report/counterpart.h"
 #include "report/html_parts.h"
 #include "report/text.h"
 
@@ -15,6 +16,7 @@
 #define OPEN_FAILURES_MAX 3u  /* failing properties that are unfolded */
 #define FULL_SCENES_MAX   3u  /* counterexamples of a property with story, timeline and log */
 #define SCENES_TOTAL_MAX  40u /* of a report */
+#define COUNTERPARTS_MAX  6u  /* scenes that come with the same history without the failure */
 #define PASSED_LOGS_MAX   60u /* examples of passing properties with a log */
 
 static const struct scene_limits full_limits = {2 * SECOND, 250, 60, false};
@@ -26,6 +28,18 @@ struct drawing {
     const struct html_view *v;
     size_t scenes, logs, opened; /* used so far */
 };
+
+static int counterpart(struct drawing *d, const struct property_example *x,
+                       const struct report_property *rp, const struct scene *sc, struct err *err)
+{
+    struct counterpart c;
+    int rc = counterpart_find(&c, d->r, rp, x, err);
+    if (rc == 1) {
+        html_counterpart(d->b, d->r, sc, &c);
+    }
+    counterpart_fini(&c);
+    return rc < 0 ? -1 : 0;
+}
 
 /* Sentence, story, timeline, log. */
 static int full_scene(struct drawing *d, const struct property_example *x,
@@ -46,6 +60,9 @@ static int full_scene(struct drawing *d, const struct property_example *x,
         rc = html_replay(b, d->r, x, err);
         html_timeline(b, d->r, &sc);
         html_log(b, d->r, &sc, anchor);
+    }
+    if (rc == 0 && d->scenes <= COUNTERPARTS_MAX) {
+        rc = counterpart(d, x, rp, &sc, err);
     }
     scene_fini(&sc);
     return rc;

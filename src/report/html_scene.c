@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "report/counterpart.h"
 #include "report/html_parts.h"
 #include "report/text.h"
 #include "store/moment.h"
@@ -104,12 +105,10 @@ void html_story(struct buf *b, struct report *r, const struct scene *sc, const c
     free(chosen);
 }
 
-static void log_line(struct buf *b, struct report *r, const struct scene *sc,
-                     const struct scene_line *l, const char *anchor)
+/* Time, node, text. */
+static void line_cells(struct buf *b, struct report *r, const struct scene_line *l)
 {
-    buf_printf(b, "<li id=\"l%s-%" PRIu64 "\" class=\"%s%s\" data-t=\"%" PRIu64 "\"><time>", anchor,
-               l->seq, event_class_name(l->class), l->seq == sc->moment_seq ? " here" : "",
-               l->vtime_ns);
+    buf_puts(b, "<time>");
     short_clock(b, l->vtime_ns);
     buf_puts(b, "</time><b class=\"node\"");
     if (l->node != EVENT_NO_NODE) {
@@ -120,7 +119,17 @@ static void log_line(struct buf *b, struct report *r, const struct scene *sc,
     text_html(b, l->class == CLASS_FAULT ? "fault" : *node ? node : "universe");
     buf_puts(b, "</b><span>");
     text_html(b, l->text);
-    buf_puts(b, "</span></li>\n");
+    buf_puts(b, "</span>");
+}
+
+static void log_line(struct buf *b, struct report *r, const struct scene *sc,
+                     const struct scene_line *l, const char *anchor)
+{
+    buf_printf(b, "<li id=\"l%s-%" PRIu64 "\" class=\"%s%s\" data-t=\"%" PRIu64 "\">", anchor,
+               l->seq, event_class_name(l->class), l->seq == sc->moment_seq ? " here" : "",
+               l->vtime_ns);
+    line_cells(b, r, l);
+    buf_puts(b, "</li>\n");
 }
 
 static void left_out(struct buf *b, uint64_t count, const char *side)
@@ -159,4 +168,56 @@ void html_log(struct buf *b, struct report *r, const struct scene *sc, const cha
         buf_puts(b, "<li class=\"cut\">nothing was printed around this moment</li>\n");
     }
     buf_puts(b, "</ol></div>\n");
+}
+
+/* ---- side by side ---- */
+
+static void side_lines(struct buf *b, struct report *r, const struct counterpart_side *side)
+{
+    for (size_t i = 0; i < side->count; i++) {
+        const struct scene_line *l = &side->lines[i];
+        buf_printf(b, "<li class=\"%s\">", event_class_name(l->class));
+        line_cells(b, r, l);
+        buf_puts(b, "</li>\n");
+    }
+    left_out(b, side->left_out, "after");
+    if (side->count == 0) {
+        buf_puts(b, "<li class=\"cut\">nothing more: the history ends here</li>\n");
+    }
+}
+
+static void column(struct buf *b, struct report *r, const struct counterpart_side *side,
+                   uint64_t universe, const char *what)
+{
+    buf_printf(b,
+               "<div><h5>Universe %" PRIu64 ": %s</h5><ol class=\"log\" tabindex=\"0\" "
+               "aria-label=\"Universe %" PRIu64 ": %s\">\n",
+               universe, what, universe, what);
+    side_lines(b, r, side);
+    buf_puts(b, "</ol></div>\n");
+}
+
+void html_counterpart(struct buf *b, struct report *r, const struct scene *sc,
+                      const struct counterpart *c)
+{
+    char clock[VTIME_TEXT_MAX];
+    vtime_clock(c->differs_ns, clock);
+    buf_puts(b,
+             "<section class=\"counterpart\"><h5>The same history without the failure</h5>\n<p>");
+    buf_printf(b,
+               c->has_common_past
+                   ? "Universe %" PRIu64 " shares its past with this one and does not fail. "
+                   : "Universe %" PRIu64 " began with other choices and does not fail; of all that "
+                     "did not, it is the nearest. ",
+               c->universe);
+    buf_printf(b, "The first difference is at %s.</p>\n", clock);
+    if (c->common.count) {
+        buf_puts(b, "<ol class=\"log common\" aria-label=\"Last lines that both have\">\n");
+        side_lines(b, r, &c->common);
+        buf_puts(b, "</ol>\n");
+    }
+    buf_puts(b, "<div class=\"sides\">\n");
+    column(b, r, &c->failing, sc->universe, "fails");
+    column(b, r, &c->other, c->universe, "does not fail");
+    buf_puts(b, "</div></section>\n");
 }

@@ -65,8 +65,8 @@ static int make(const char *dir, unsigned properties, uint64_t universes, const 
     struct store *s = store_create(dir, &run, nodes, ARRAY_LEN(nodes), err);
     int rc = s ? 0 : -1;
     for (uint64_t i = 0; rc == 0 && i < universes; i++) {
-        struct store_progress p = {(i + 1) * 1000 * MS, (i + 1) * 9000 * MS, i + 1, 30 * (i + 1), 5,
-                                   0};
+        struct store_progress p = {
+            (i + 1) * 1000 * MS, (i + 1) * 9000 * MS, i + 1, 30 * (i + 1), 5, 0};
         rc = add_universe(s, i, properties, err) ? -1 : store_add_progress(s, &p, err);
     }
     rc = rc ? -1 : store_set_status(s, RUN_COMPLETED, NULL, universes * 1000 * MS, err);
