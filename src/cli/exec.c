@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/verbs.h"
+#include "cli/verify.h"
 #include "image/hostimport.h"
 #include "image/image.h"
 #include "image/store.h"
@@ -23,12 +24,15 @@
 struct exec_options {
     const char *image, *cwd, *summary, *engine;
     struct cli_list env;
-    uint64_t seed, duration_ns, core, preempt;
-    bool strace, no_patch;
+    uint64_t seed, duration_ns, core, preempt, verify;
+    bool strace, no_patch, is_quiet;
+    FILE *record; /* of --verify: every record, or NULL */
+    char **command;
 };
 
 /* What the summary lists: everything the program asked for in vain. */
 struct observed {
+    const struct exec_options *options;
     struct buf unknown; /* JSON array elements */
     size_t unknown_count;
 };
@@ -65,6 +69,13 @@ static void note_unknown(struct observed *o, const struct event *e)
 
 static void on_event(void *ctx, const struct event *e)
 {
+    const struct observed *seen = ctx;
+    if (seen->options->record) {
+        verify_record(seen->options->record, e);
+    }
+    if (seen->options->is_quiet) {
+        return;
+    }
     switch (e->type) {
     case EVENT_TTY: {
         const struct event_output *out = (const struct event_output *)(const void *)e->payload;
@@ -152,6 +163,9 @@ static int finish(const struct exec_options *o, const struct universe_result *r,
                 r->engine_error);
         return cli_fail(err);
     }
+    if (o->is_quiet) {
+        return CLI_OK; /* how it ended is in the records */
+    }
     if (o->summary && write_summary(o->summary, r, seen, err)) {
         return cli_fail(err);
     }
@@ -202,7 +216,7 @@ static int run(const struct exec_options *o, char **command, struct err *err)
     int status = CLI_SETUP;
     cleanup_free char *engine =
         o->engine ? mem_strdup(o->engine) : cli_companion("everett-engine", err);
-    struct observed seen = {0};
+    struct observed seen = {.options = o};
     if ((img || import) && engine && exec_plan_build(&plan, &req, err) == 0) {
         struct universe_options u = {.engine_path = engine,
                                      .core = (int)o->core,
@@ -226,6 +240,16 @@ static int run(const struct exec_options *o, char **command, struct err *err)
     return status;
 }
 
+static int run_once(void *ctx, FILE *record, bool is_quiet, bool strace)
+{
+    cleanup_err struct err err = {0};
+    struct exec_options o = *(const struct exec_options *)ctx;
+    o.record = record;
+    o.is_quiet = is_quiet;
+    o.strace |= strace;
+    return run(&o, o.command, &err);
+}
+
 int verb_exec(const struct cli_verb *v, int argc, char **argv)
 {
     struct exec_options o = {.seed = 1, .core = (uint64_t)-1};
@@ -241,6 +265,8 @@ int verb_exec(const struct cli_verb *v, int argc, char **argv)
         {"core", CLI_U64, &o.core, "N", "pin to this CPU"},
         {"preempt", CLI_U64, &o.preempt, "N", "extra preemptions, one in about N calls (0: none)"},
         {"no-patch", CLI_FLAG, &o.no_patch, NULL, "trap every call (slow; for comparison)"},
+        {"verify", CLI_U64, &o.verify, "N",
+         "run it N times on a host that changes, and compare every record"},
         {"engine", CLI_STRING, &o.engine, "FILE", "engine executable to use"},
     };
     bool done;
@@ -263,7 +289,8 @@ int verb_exec(const struct cli_verb *v, int argc, char **argv)
     sigaction(SIGINT, &sa, NULL);
     sigaction(SIGTERM, &sa, NULL);
     cleanup_err struct err err = {0};
-    int status = run(&o, argv + first, &err);
+    o.command = argv + first;
+    int status = o.verify > 1 ? verify(o.verify, run_once, &o) : run(&o, o.command, &err);
     free(o.env.items);
     return status;
 }

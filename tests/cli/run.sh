@@ -53,6 +53,12 @@ system never never
 check "a property that was never reached is no pass: 1" ran 1 run --universes 1 --out n1 --json never
 check "... by name" json out '"never_reached" in [p["status"] for p in d["properties"]]'
 
+verify() { "$everett" exec --engine "$fake" --image app:v1 --verify 4 "$@"; }
+check "repeats that are equal give the status of the first" ran 3 verify --env FAKE=ok -- /program
+check "... are counted" says err "verified: 4 runs"
+check "a program that differs is found: 1" fails 1 "differs from run 1" verify --env FAKE=random -- /program
+check "... with both sides" says err "  run 2 "
+
 system random random
 check "a universe that is not deterministic" ran 0 run --universes 1 --out d2 --json random
 hash=$(python3 -c 'import json
