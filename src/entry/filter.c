@@ -26,6 +26,7 @@ void filter_install(void)
         RETURN(SECCOMP_RET_TRAP),
         LOAD(nr),
         ALLOW(__NR_futex),
+        ALLOW(__NR_pread64),
         ALLOW(__NR_mmap),
         ALLOW(__NR_munmap),
         ALLOW(__NR_mprotect),
