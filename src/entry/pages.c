@@ -52,9 +52,9 @@ static size_t copy_in(void *dst, uint64_t src, size_t n)
     return usercopy_bytes(dst, (const void *)(uintptr_t)src, n);
 }
 
-/* From so many bytes on, contents of a pack are read from its file. Copying from the mapping costs a
- * fault for each 64 KiB, with 16 page table entries to fill in that nobody may need again: together
- * more than twenty host calls. */
+/* From so many bytes on, contents of a pack are read from its file. Copying from the mapping costs
+ * a fault for each 64 KiB, with 16 page table entries to fill in that nobody may need again:
+ * together more than twenty host calls. */
 #define READ_FROM_FILE_MIN 4096u
 
 /* Bytes read, as many as could be; the rest is for the ordinary way, which knows what to do. */
@@ -64,7 +64,8 @@ static size_t read_pack(uint64_t dst, uint64_t src, size_t n)
     for (uint32_t i = 0; i < plan->files.count; i++) {
         const struct plan_file *f = PLAN_AT(plan, plan->files, struct plan_file, i);
         if (src >= f->map_addr && src - f->map_addr < f->length) {
-            long got = host6(__NR_pread64, f->fd, (long)dst, (long)n, (long)(src - f->map_addr), 0, 0);
+            long got =
+                host6(__NR_pread64, f->fd, (long)dst, (long)n, (long)(src - f->map_addr), 0, 0);
             return got > 0 ? (size_t)got : 0;
         }
     }

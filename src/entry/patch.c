@@ -141,18 +141,24 @@ static const struct pack_patch *find_patch(const struct vma *v, uint64_t site)
     return i < n && p[i].offset == off ? &p[i] : NULL;
 }
 
+/* Both places are written at once, with what lies between them: making code writable and back is
+ * what patching costs. */
 static bool patch_short(struct patch_table *t, const struct vma *v, uint64_t site,
                         const struct pack_patch *p)
 {
     uint64_t pad = site + 2 + (uint64_t)(int64_t)p->delta;
+    uint64_t start = min_u64(site, pad), end = max_u64(site + 2, pad + 5);
     uint64_t tramp = trampoline_alloc(t, site);
-    unsigned char jump[5], hop[2] = {0xeb, (unsigned char)p->delta};
-    if (!tramp) {
+    unsigned char code[160];
+    if (!tramp || end - start > sizeof code ||
+        usercopy_bytes(code, (const void *)(uintptr_t)start, end - start)) {
         return false;
     }
     put_entry((unsigned char *)(uintptr_t)tramp, site + 2, entry_patched);
-    put_jump(jump, pad, tramp);
-    if (!write_code(v, pad, jump, sizeof jump) || !write_code(v, site, hop, sizeof hop)) {
+    put_jump(code + (pad - start), pad, tramp);
+    code[site - start] = 0xeb;
+    code[site - start + 1] = (unsigned char)p->delta;
+    if (!write_code(v, start, code, end - start)) {
         return false;
     }
     t->items[t->count++] = (struct patched){.site = site};
