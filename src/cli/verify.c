@@ -22,10 +22,12 @@
 #include "store/moment.h"
 
 #define CONTEXT_RECORDS 5u
-#define QUIET_CALM      4u /* a repeat without a busy neighbour, and not the one that shows its output \
-                            */
-#define STRACE_PAIRS 3u /* tries to see a difference that comes and goes once more, call by call   \
-                         */
+#define QUIET_CALM                                                                                 \
+    4u /* a repeat without a busy neighbour, and not the one that shows its output                 \
+        */
+#define STRACE_PAIRS                                                                               \
+    3u /* tries to see a difference that comes and goes once more, call by call                    \
+        */
 
 struct recording {
     char *path; /* owned */
