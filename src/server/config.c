@@ -53,7 +53,8 @@ static const struct key keys[] = {
     {"keep_days", VALUE_NUMBER, AT(keep_days), "0", 0, 100000,
      "finished runs older than this are removed; 0: kept"},
     {"disk_budget", VALUE_BYTES, AT(disk_budget), "0", 0, UINT64_MAX,
-     "bytes of all runs; above it the oldest finished ones are removed; 0: no limit"},
+     "bytes of all runs; above it the oldest finished ones are removed, but for the last; 0: no "
+     "limit"},
     {"smtp_url", VALUE_TEXT, AT(smtp_url), NULL, 0, 0,
      "mail server, `smtp://host:port` (with STARTTLS where it is offered) or `smtps://host:port`; "
      "unset: no mail"},

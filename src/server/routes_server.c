@@ -1,8 +1,9 @@
-/* Health and version. */
+/* Health, metrics and version. */
 #include <string.h>
 
 #include "server/http/http.h"
 #include "server/log.h"
+#include "server/metrics.h"
 #include "server/server.h"
 
 static void plain(struct http_response *rs, unsigned status, const char *text)
@@ -42,6 +43,7 @@ static void version(struct http_request *rq, struct http_response *rs)
 const struct http_route server_routes[] = {
     {HTTP_GET, "/healthz", FAMILY_PAGE, SCOPE_PUBLIC, BODY_NONE, healthz, NULL, NULL, NULL},
     {HTTP_GET, "/readyz", FAMILY_PAGE, SCOPE_PUBLIC, BODY_NONE, readyz, NULL, NULL, NULL},
+    {HTTP_GET, "/metrics", FAMILY_API, SCOPE_READ, BODY_NONE, metrics_handle, NULL, NULL, NULL},
     {HTTP_GET, "/api/version", FAMILY_API, SCOPE_PUBLIC, BODY_NONE, version, NULL, NULL, NULL},
 };
 const size_t server_route_count = ARRAY_LEN(server_routes);

@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -16,6 +17,7 @@
 #include "server/auth/auth.h"
 #include "server/config.h"
 #include "server/db/db.h"
+#include "server/housekeeping.h"
 #include "server/http/http.h"
 #include "server/notify/notify.h"
 #include "server/registry/registry.h"
@@ -122,6 +124,10 @@ static int start_parts(struct server *s, struct err *err)
     if (!s->notifier) {
         return -1;
     }
+    s->housekeeping = housekeeping_start(s, err);
+    if (!s->housekeeping) {
+        return -1;
+    }
     return http_serve(s->http, err); /* last: what it serves is there */
 }
 
@@ -129,6 +135,7 @@ struct server *server_start(const struct server_options *o, struct err *err)
 {
     struct server *s = mem_zalloc(sizeof *s);
     s->everett = mem_strdup(o->everett);
+    s->started_unix = time(NULL);
     raise_descriptor_limit();
     if (open_state(s, o, err) || open_address(s, o, err) || start_parts(s, err)) {
         server_stop(s, 0);
@@ -143,6 +150,7 @@ void server_stop(struct server *s, unsigned grace_ms)
         return;
     }
     http_stop(s->http, grace_ms);
+    housekeeping_stop(s->housekeeping);
     notify_stop(s->notifier);
     registry_close(s->registry);
     auth_destroy(s->auth);

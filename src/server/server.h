@@ -17,6 +17,7 @@
 
 #include "base/err.h"
 
+struct housekeeping;
 struct http_server;
 struct db_pool;
 struct auth;
@@ -33,7 +34,9 @@ struct server {
     struct registry *registry;
     struct queue *queue;
     struct notifier *notifier;
+    struct housekeeping *housekeeping;
     struct http_server *http;
+    int64_t started_unix;
     char *address;    /* "http://127.0.0.1:41234", with the port that was bound */
     char *everett;    /* path of the program that runs runs: `everett run`, `everett replay` */
     char *public_url; /* as users reach it, without a slash at the end: "http://127.0.0.1:8080" */

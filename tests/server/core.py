@@ -9,9 +9,13 @@ import pty
 import re
 import signal
 import socket
+import sqlite3
+import ssl
+import subprocess
 import sys
+import time
 
-from service import Service, Tap, basic, expect, expect_in, read_all, status_of
+from service import Service, Tap, basic, bearer, expect, expect_in, read_all, status_of
 
 PASSWORD = "correct horse battery"
 
@@ -217,6 +221,180 @@ def test_config(tap, everett):
             expect_in("listening on http://[::1]:", s.process.stdout.readline().decode())
 
 
+def test_credentials(tap, everett):
+    with Service(everett, "rate_per_minute = 0\n") as s:
+        s.start()
+        s.account("alice", PASSWORD, "read")
+        reads, pushes = s.token("ci", "read"), s.token("ci", "push")
+        with tap.test("no credentials: 401 and what to send"):
+            r = s.get("/metrics")
+            expect((r.status, r.headers["WWW-Authenticate"]), (401, 'Bearer realm="everett"'))
+            r = s.get("/v2/")
+            expect((r.status, r.headers["WWW-Authenticate"]), (401, 'Basic realm="everett"'))
+            expect(r.json()["errors"][0]["code"], "UNAUTHORIZED")
+        with tap.test("a token by Bearer and by Basic, a password by Basic"):
+            for headers in (bearer(reads), basic("ci", reads), basic("alice", PASSWORD)):
+                expect(s.get("/metrics", headers).status, 200)
+        with tap.test("wrong ones: 401; without the scope: 403"):
+            for headers in (bearer(reads[:-1] + "!"), basic("bob", reads), basic("alice", "x" * 10),
+                            bearer(""), {"Authorization": "Basic !!!!"}, {"Authorization": "x"}):
+                expect(s.get("/metrics", headers).status, 401, str(headers))
+            expect(s.get("/metrics", bearer(pushes)).status, 403)
+        with tap.test("a revoked token and a disabled account are out at once"):
+            expect(s.cli("token", "revoke", "1", "--dir", s.dir).returncode, 0)
+            expect(s.get("/metrics", bearer(reads)).status, 401)
+            expect(s.cli("account", "disable", "alice", "--dir", s.dir).returncode, 0)
+            expect(s.get("/metrics", basic("alice", PASSWORD)).status, 401)
+        with tap.test("ten wrong passwords lock the account for this address"):
+            s.account("carol", PASSWORD, "read")
+            for _ in range(10):
+                expect(s.get("/metrics", basic("carol", "wrong password")).status, 401)
+            r = s.get("/metrics", basic("carol", PASSWORD))
+            expect(r.status, 429)
+            expect(500 < int(r.headers["Retry-After"]) <= 600, True, r.headers["Retry-After"])
+            s.wait_log("event=auth_locked")
+        with tap.test("all of it is in the audit log, and no secret is"):
+            db = sqlite3.connect(os.path.join(s.dir, "server.db"))
+            rows = db.execute("SELECT action, target, detail FROM audit").fetchall()
+            db.close()
+            expect({"account.create", "token.create", "token.revoke", "account.disable",
+                    "auth.locked"} <= {r[0] for r in rows}, True, str(rows))
+            expect(PASSWORD in str(rows) or "evt_" in str(rows), False)
+    with tap.test("anonymous_read opens reads and nothing else"):
+        with Service(everett, "anonymous_read = yes\n") as s:
+            s.start()
+            expect(s.get("/metrics").status, 200)
+            expect(s.get("/metrics", bearer("evt_wrong")).status, 401)
+            expect(s.get("/v2/").status, 401)
+
+
+def test_metrics(tap, s):
+    line = re.compile(r'[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [-+0-9.eE]+')
+    token = s.token("prometheus", "read")
+    with tap.test("metrics are well-formed, and every one is explained"):
+        r = s.get("/metrics", bearer(token))
+        expect(r.headers["Content-Type"].split(";")[0], "text/plain")
+        text = r.body.decode()
+        for one in text.splitlines():
+            expect(bool(one.startswith("#") or line.fullmatch(one)), True, one)
+        names = {re.sub("_(bucket|sum|count)$", "", re.split("[{ ]", one)[0])
+                 for one in text.splitlines() if not one.startswith("#")}
+        expect(names - set(re.findall(r"# HELP (\S+) ", text)), set())
+        expect_in('everett_runs{status="queued"} 0', text)
+    with tap.test("requests are counted by code"):
+        def count():
+            text = s.get("/metrics", bearer(token)).body.decode()
+            found = re.search(r'requests_total\{family="page",code="404"\} (\d+)', text)
+            return int(found.group(1)) if found else 0
+        before = count()
+        ids = [s.get("/nope").headers["X-Request-Id"] for _ in range(5)]
+        s.wait_log(ids[-1])
+        expect(count(), before + 5)
+
+
+def test_rate(tap, everett):
+    with tap.test("an account that asks too often is told when to come again; others go on"):
+        with Service(everett, "rate_per_minute = 20\n") as s:
+            s.start()
+            one, other = s.token("one", "read"), s.token("other", "read")
+            codes = [s.get("/metrics", bearer(one)).status for _ in range(21)]
+            expect(codes, [200] * 20 + [429])
+            r = s.get("/metrics", bearer(one))
+            expect((r.status, r.json().keys() >= {"message"}), (429, True))
+            expect(1 <= int(r.headers["Retry-After"]) <= 3, True, r.headers["Retry-After"])
+            expect(s.get("/metrics", bearer(other)).status, 200)
+            expect(s.get("/healthz").status, 200)
+
+
+def add_run(s, number, status, age_days, size):
+    run = "%032x-1-%d" % (number, number)
+    at = int((time.time() - age_days * 86400) * 1000)
+    db = sqlite3.connect(os.path.join(s.dir, "server.db"))
+    with db:
+        db.execute("INSERT INTO run (id, status, created_ms, completed_ms, launcher, creator_name,"
+                   " creator_type, params, duration_s) VALUES (?, ?, ?, ?, 'basic_test', 'me',"
+                   " 'user', '{}', 60)", (run, status, at, at if status >= 4 else 0))
+    db.close()
+    where = os.path.join(s.dir, "runs", run, "run", "events")
+    os.makedirs(where)
+    with open(os.path.join(where, "000001.zst"), "wb") as f:
+        f.write(os.urandom(size))
+    os.symlink("/etc", os.path.join(where, "link"))
+    return run
+
+
+def kept(s):
+    db = sqlite3.connect(os.path.join(s.dir, "server.db"))
+    rows = {r[0] for r in db.execute("SELECT id FROM run")}
+    db.close()
+    expect(rows, set(os.listdir(os.path.join(s.dir, "runs"))), "rows and directories")
+    return rows
+
+
+def test_retention(tap, everett):
+    def prepared(config):
+        s = Service(everett)
+        s.token()
+        s.configure(config)
+        return s
+
+    with tap.test("keep_days removes what is older, and never a run that has not ended"):
+        with prepared("keep_days = 30\n") as s:
+            old = [add_run(s, 1, 4, 40, 10), add_run(s, 2, 5, 31, 10), add_run(s, 3, 6, 400, 10)]
+            stay = {add_run(s, 4, 3, 90, 10), add_run(s, 5, 1, 90, 10), add_run(s, 6, 4, 29, 10)}
+            s.start()
+            for run in old:
+                s.wait_log("run %s: older than keep_days" % run)
+            s.stop()
+            expect(kept(s), stay)
+            expect(os.listdir("/etc") != [], True)
+    with tap.test("disk_budget removes the oldest ended runs until the rest fits"):
+        with prepared("disk_budget = 4MiB\n") as s:
+            runs = [add_run(s, i, 3 if i == 1 else 4, 10 - i, 1 << 20) for i in range(6)]
+            s.start()
+            s.wait_log("run %s: beyond disk_budget" % runs[3])
+            s.stop()
+            expect(kept(s), {runs[1], runs[4], runs[5]})
+    with tap.test("a removal that was cut off is ended at the next start"):
+        with prepared("keep_days = 30\n") as s:
+            gone, aside = add_run(s, 1, 4, 40, 10), add_run(s, 2, 4, 40, 10)
+            os.mkdir(os.path.join(s.dir, "trash"))
+            os.rename(os.path.join(s.dir, "runs", aside), os.path.join(s.dir, "trash", aside))
+            s.start()
+            for run in (gone, aside):
+                s.wait_log("run %s: older" % run)
+            s.stop()
+            expect(kept(s), set())
+            expect(os.path.exists(os.path.join(s.dir, "trash")), False)
+
+
+def test_tls(tap, everett):
+    with Service(everett) as s:
+        cert, key = os.path.join(s.work, "cert.pem"), os.path.join(s.work, "key.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-days", "1", "-subj", "/CN=localhost",
+                        "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert],
+                       check=True, capture_output=True)
+        with tap.test("HTTPS with a certificate of one's own"):
+            s.configure("tls_cert = %s\ntls_key = %s\n" % (cert, key))
+            s.start()
+            expect(s.address.startswith("https://127.0.0.1:"), True, s.address)
+            context = ssl.create_default_context(cafile=cert)
+            c = http.client.HTTPSConnection("127.0.0.1", s.port, context=context, timeout=30)
+            c.request("GET", "/healthz")
+            expect(c.getresponse().read(), b"ok\n")
+            expect(c.sock.version() in ("TLSv1.2", "TLSv1.3"), True, c.sock.version())
+            c.close()
+            s.raw(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")  # no TLS: closed, and nothing else happens
+            expect(s.stop()[0], 0)
+        with tap.test("a certificate that is none is refused, and one that is missing is named"):
+            for wrong, message in ((key, "a certificate and its key"), ("/nowhere.pem", "/nowhere.pem")):
+                s.configure("tls_cert = %s\ntls_key = %s\n" % (wrong, key))
+                r = s.cli("serve", "--dir", s.dir, "--listen", "127.0.0.1:0")
+                expect(r.returncode in (2, 3), True)
+                expect_in(message, r.stderr)
+
+
 def main():
     everett = os.path.abspath(sys.argv[1])
     tap = Tap()
@@ -224,11 +402,16 @@ def main():
         test_verbs(tap, s)
         test_terminal(tap, s)
         test_shapes(tap, s)
+        test_metrics(tap, s)
         with tap.test("no password or token stands in the log"):
             log = s.log()
             expect(PASSWORD in log or "evt_" in log, False)
     test_stop(tap, everett)
     test_config(tap, everett)
+    test_credentials(tap, everett)
+    test_rate(tap, everett)
+    test_retention(tap, everett)
+    test_tls(tap, everett)
     return tap.finish()
 
 

@@ -170,6 +170,36 @@ static bool check_credentials(struct exchange *x)
     return false;
 }
 
+/* FNV-1a with the highest bit set: never the number of an account. */
+static uint64_t peer_key(const struct http_request *rq)
+{
+    char peer[64];
+    uint64_t hash = 14695981039346656037u;
+    http_peer(rq, peer, sizeof peer);
+    for (const char *p = peer; *p; p++) {
+        hash = (hash ^ (unsigned char)*p) * 1099511628211u;
+    }
+    return hash | 1ull << 63;
+}
+
+static bool check_rate(struct exchange *x)
+{
+    struct http_server *h = x->http;
+    if (x->rq.family != FAMILY_API) {
+        return true;
+    }
+    uint64_t key = x->rq.who.account ? (uint64_t)x->rq.who.account : peer_key(&x->rq);
+    uint64_t now_ns = http_now_ns();
+    pthread_mutex_lock(&h->lock);
+    unsigned wait_s = limit_take(&h->limit, key, h->server->config->rate_per_minute, now_ns);
+    pthread_mutex_unlock(&h->lock);
+    if (wait_s) {
+        refuse(x, 429, "too many requests: wait as long as Retry-After says");
+        http_setf(&x->rs, "Retry-After", "%u", wait_s);
+    }
+    return wait_s == 0;
+}
+
 static bool is_stopping(struct http_server *h)
 {
     pthread_mutex_lock(&h->lock);
@@ -189,7 +219,7 @@ static void check_all(struct exchange *x, const char *method)
         x->must_close = true;
         return;
     }
-    if (!check_credentials(x)) {
+    if (!check_credentials(x) || !check_rate(x)) {
         return;
     }
     const struct http_route *r = x->found.route;
@@ -205,7 +235,7 @@ void exchange_start(struct exchange *x, struct MHD_Connection *conn, const char 
 {
     x->is_started = x->is_counted = true;
     pthread_mutex_lock(&x->http->lock);
-    x->http->active++;
+    x->http->stats.active++;
     pthread_mutex_unlock(&x->http->lock);
     guard_phase(x, CONN_BODY);
     x->rq.conn = conn;
@@ -241,10 +271,10 @@ bool exchange_data(struct exchange *x, const char *bytes, size_t len)
     const struct http_route *r = x->found.route;
     pthread_mutex_lock(&x->http->lock);
     x->conn->received += len;
-    uint64_t received = x->conn->received;
     pthread_mutex_unlock(&x->http->lock);
+    x->received += len;
     if (x->is_answered || !r || r->body == BODY_NONE) {
-        return received <= DRAIN_MAX;
+        return x->received <= DRAIN_MAX;
     }
     if (r->body == BODY_MEMORY) {
         return take_memory(x, bytes, len);
@@ -328,6 +358,26 @@ static void log_access(const struct exchange *x)
     buf_free(&b);
 }
 
+/* Under the server's lock. */
+static void count(struct http_stats *s, const struct exchange *x)
+{
+    unsigned family = (unsigned)x->rq.family, status = x->is_answered ? x->rs.status : 0;
+    s->answers[family][status < STATS_STATUSES ? status : 0]++;
+    s->sent += x->sent;
+    s->received += x->received;
+    if (x->rs.is_live) {
+        return;
+    }
+    double seconds = (double)(http_now_ns() - x->start_ns) / 1e9;
+    s->timed[family]++;
+    s->seconds[family] += seconds;
+    for (unsigned i = 0; i < STATS_BOUNDS; i++) {
+        s->within[family][i] += seconds <= stats_bounds_s[i];
+    }
+}
+
+const double stats_bounds_s[STATS_BOUNDS] = {0.005, 0.02, 0.1, 0.2, 1, 5, 30};
+
 void exchange_complete(struct exchange *x)
 {
     if (!x) {
@@ -345,7 +395,10 @@ void exchange_complete(struct exchange *x)
     buf_free(&x->found.vars);
     buf_free(&x->path);
     pthread_mutex_lock(&h->lock);
-    h->active -= x->is_counted;
+    h->stats.active -= x->is_counted;
+    if (x->is_started) {
+        count(&h->stats, x);
+    }
     x->conn->live = NULL;
     x->conn->phase = CONN_HEAD;
     x->conn->since_ns = http_now_ns();

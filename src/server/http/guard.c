@@ -41,6 +41,8 @@ static void *guard_main(void *arg)
         for (struct conn *c = h->conns; c; c = c->next) {
             if (is_too_slow(h, c, now)) {
                 shutdown(c->fd, SHUT_RDWR); /* its thread sees the end and cleans up */
+                h->stats.too_slow += !c->is_cut;
+                c->is_cut = true;
             }
         }
         struct timespec until;

@@ -68,6 +68,7 @@ static void add_connection(struct http_server *h, struct MHD_Connection *mhd, vo
         c->next->prev = c;
     }
     h->conns = c;
+    h->stats.connections++;
     pthread_mutex_unlock(&h->lock);
     *context = c;
 }
@@ -77,6 +78,7 @@ static void remove_connection(struct http_server *h, struct conn *c)
 {
     exchange_complete(c->live); /* a head that never became complete */
     pthread_mutex_lock(&h->lock);
+    h->stats.connections--;
     *(c->prev ? &c->prev->next : &h->conns) = c->next;
     if (c->next) {
         c->next->prev = c->prev;
@@ -222,6 +224,13 @@ const char *http_address(const struct http_server *h)
     return h->address;
 }
 
+void http_stats_get(struct http_server *h, struct http_stats *out)
+{
+    pthread_mutex_lock(&h->lock);
+    *out = h->stats;
+    pthread_mutex_unlock(&h->lock);
+}
+
 bool http_is_tls(const struct http_server *h)
 {
     return h->is_tls;
@@ -237,7 +246,7 @@ static void wait_idle(struct http_server *h, unsigned grace_ms)
     until.tv_nsec = (long)(ns % 1000000000u);
     pthread_mutex_lock(&h->lock);
     h->is_stopping = true;
-    while (h->active > 0 && pthread_cond_timedwait(&h->changed, &h->lock, &until) == 0) {
+    while (h->stats.active > 0 && pthread_cond_timedwait(&h->changed, &h->lock, &until) == 0) {
     }
     pthread_mutex_unlock(&h->lock);
 }

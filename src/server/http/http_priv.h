@@ -6,7 +6,9 @@
 #include <pthread.h>
 
 #include "server/http/http.h"
+#include "server/http/limit.h"
 #include "server/http/router.h"
+#include "server/http/stats.h"
 
 struct exchange;
 
@@ -19,6 +21,7 @@ struct conn {
     enum conn_phase phase;
     uint64_t since_ns;     /* start of the phase, monotonic */
     uint64_t received;     /* bytes of the body so far */
+    bool is_cut;           /* was too slow */
     struct exchange *live; /* owned: not yet completed */
 };
 
@@ -35,7 +38,8 @@ struct http_server {
     pthread_cond_t changed;
     struct conn *conns;
     uint64_t next_id;
-    unsigned active; /* exchanges with a complete head */
+    struct limit limit;
+    struct http_stats stats; /* its `active`: exchanges with a complete head */
     bool is_stopping;
     bool guard_ends;
     pthread_t guard;
@@ -50,7 +54,7 @@ struct exchange {
     const char *path_fault; /* NULL: fine */
     struct router_found found;
     char method[16]; /* as sent, for the log */
-    uint64_t start_ns, sent, body_left;
+    uint64_t start_ns, sent, received, body_left;
     bool is_started, is_counted;
     bool is_answered; /* rs is filled before the handler: the body is dropped */
     bool must_close;  /* framing cannot be trusted: answer and hang up */
