@@ -89,6 +89,8 @@ enum event_end_reason {
     END_STOPPED = 7,      /* the runner asked */
     END_DEADLOCK = 8,     /* every process waits for something that cannot come (exec only) */
     END_BRANCH = 9,       /* the command of a branch ended; exit_code and signal are its */
+    END_NOT_COVERED =
+        10, /* strict: the guest asked for something that Everett lacks; text names it */
 };
 
 struct event_end {

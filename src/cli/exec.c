@@ -25,7 +25,7 @@ struct exec_options {
     const char *image, *cwd, *summary, *engine;
     struct cli_list env;
     uint64_t seed, duration_ns, core, preempt, verify;
-    bool strace, no_patch, is_quiet;
+    bool strace, no_patch, strict, is_quiet;
     FILE *record; /* of --verify: every record, or NULL */
     char **command;
 };
@@ -198,6 +198,7 @@ static int run(const struct exec_options *o, char **command, struct err *err)
                                .seed = o->seed,
                                .duration_ns = o->duration_ns,
                                .strace = o->strace,
+                               .strict = o->strict,
                                .no_patch = o->no_patch,
                                .preempt_mean_calls = (uint32_t)o->preempt};
     if (o->image) {
@@ -262,6 +263,8 @@ int verb_exec(const struct cli_verb *v, int argc, char **argv)
         {"virtual", CLI_DURATION, &o.duration_ns, "TIME", "end after this much virtual time"},
         {"summary", CLI_STRING, &o.summary, "FILE", "write digest, times and counts as JSON"},
         {"strace", CLI_FLAG, &o.strace, NULL, "print system calls with virtual times"},
+        {"strict", CLI_FLAG, &o.strict, NULL,
+         "end at the first call, option or file that Everett does not cover"},
         {"core", CLI_U64, &o.core, "N", "pin to this CPU"},
         {"preempt", CLI_U64, &o.preempt, "N", "extra preemptions, one in about N calls (0: none)"},
         {"no-patch", CLI_FLAG, &o.no_patch, NULL, "trap every call (slow; for comparison)"},

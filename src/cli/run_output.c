@@ -113,6 +113,7 @@ static const char *end_word(uint32_t reason)
         [END_STOPPED] = "stopped",
         [END_DEADLOCK] = "deadlock",
         [END_BRANCH] = "branch_ended",
+        [END_NOT_COVERED] = "not_covered",
     };
     return reason < ARRAY_LEN(words) ? words[reason] : "unknown";
 }

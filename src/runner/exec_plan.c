@@ -157,6 +157,7 @@ int exec_plan_build(struct plan_builder *b, const struct exec_request *r, struct
     p->is_exec = 1;
     p->duration_ns = r->duration_ns;
     p->strace = r->strace;
+    p->strict = r->strict;
     p->no_patch = r->no_patch;
     p->preempt_mean_calls = r->preempt_mean_calls;
     plan_finish(b);

@@ -15,7 +15,7 @@ struct exec_request {
     const char *cwd;   /* NULL: the image's, or / */
     uint64_t seed;
     uint64_t duration_ns; /* 0: until the command ends */
-    bool strace, no_patch;
+    bool strace, no_patch, strict;
     uint32_t preempt_mean_calls;
     struct image *image; /* NULL: the host root through `import` */
     struct hostimport *import;

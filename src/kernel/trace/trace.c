@@ -109,6 +109,10 @@ void trace_unknown(struct task *t, const char *what, uint64_t number, uint64_t d
                                      (unsigned long)number, t->comm);
     struct trace_part parts[] = {{&head, sizeof head}, {text, min_u64(len, sizeof text - 1)}};
     trace_event(m, EVENT_UNKNOWN, t->node, (uint32_t)t->process->pid, parts, 2);
+    if (m->plan->strict) {
+        machine_end(m, END_NOT_COVERED, "strict: Everett does not cover %s (errno %d)", text,
+                    -answered);
+    }
 }
 
 void trace_decision(struct machine *m, uint32_t stream, const struct node *node, uint64_t index,
