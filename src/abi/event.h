@@ -39,10 +39,10 @@ struct event {
 
 /* EVENT_OUTPUT, EVENT_TTY, EVENT_SDK: this head, then the bytes. */
 struct event_output {
-    uint8_t stream;  /* 1 stdout, 2 stderr; EVENT_SDK: 0 library call, 1 jsonl file */
-    uint8_t partial; /* 1: the line was cut (too long, or the process ended); bit 2, in stored
-                        logs alone: its text was left out (store/hide.h) */
-    uint16_t reserved;
+    uint8_t stream;      /* 1 stdout, 2 stderr; EVENT_SDK: 0 library call, 1 jsonl file */
+    uint8_t partial;     /* 1: the line was cut (too long, or the process ended); bit 2, in stored
+                            logs alone: its text was left out (store/hide.h) */
+    uint16_t is_probe;   /* 1: written by the container's health check */
     uint32_t command_id; /* 1-based id of the test command started by the composer; 0: container */
 };
 

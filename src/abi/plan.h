@@ -138,7 +138,12 @@ struct plan_node {
     struct plan_list hosts;    /* struct plan_host_entry: extra_hosts */
     uint32_t fault_exclude;    /* PLAN_EXCLUDE_* bits */
     uint32_t is_tty;
+    uint32_t no_new_privs; /* 1: execve gives nobody more rights (PR_SET_NO_NEW_PRIVS) */
+    uint64_t capabilities; /* the bounding set; a root user starts with all of it */
 };
+
+/* The set Docker leaves to a container's root. */
+#define PLAN_CAPABILITIES 0xa80425fbull
 
 #define PLAN_EXCLUDE_NETWORK 1u
 #define PLAN_EXCLUDE_PAUSE   2u

@@ -224,18 +224,26 @@ static int resume_store(struct run *r, struct err *err)
     return store_set_status(r->store, RUN_RUNNING, NULL, wall_ns, err);
 }
 
+static int keep_file(struct run *r, int dirfd, const char *name, struct err *err)
+{
+    cleanup_buf struct buf text = {0};
+    return dir_read(dirfd, name, &text)
+               ? 0
+               : store_add_input(r->store, name, text.data ? text.data : "", text.len, err);
+}
+
 static int keep_compose(struct run *r, struct err *err)
 {
-    static const char *const names[] = {"docker-compose.yaml", ".env"};
+    const struct compose_project *p = r->system.project;
     cleanup_close int dirfd = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        cleanup_buf struct buf text = {0};
-        if (dir_read(dirfd, names[i], &text) == 0 &&
-            store_add_input(r->store, names[i], text.data ? text.data : "", text.len, err)) {
+    if (keep_file(r, dirfd, p->file, err) || keep_file(r, dirfd, ".env", err)) {
+        return -1;
+    }
+    for (size_t i = 0; i < p->others.n; i++) {
+        if (keep_file(r, dirfd, p->others.v[i], err)) {
             return -1;
         }
     }
-    const struct compose_project *p = r->system.project;
     struct store_compose_key *keys = mem_zalloc((p->note_count + 1) * sizeof *keys);
     static const enum compose_effect effects[] = {[COMPOSE_HONOURED] = EFFECT_HONOURED,
                                                   [COMPOSE_WITHOUT_EFFECT] = EFFECT_NONE,

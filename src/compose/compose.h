@@ -78,6 +78,7 @@ struct compose_container {
 struct compose_project {
     char *name;
     char *file;                       /* "docker-compose.yaml" */
+    struct compose_strings others;    /* files read by `extends` and `include`, in that order */
     struct compose_service *services; /* ordered by name */
     size_t service_count, service_cap;
     struct compose_network *networks; /* ordered by key */

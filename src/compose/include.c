@@ -87,6 +87,7 @@ static const struct file *open_file(struct resolver *v, const char *path, struct
         return NULL;
     }
     fill_in(r, root);
+    strings_add(r, &r->project->others, name);
     v->files[v->count] = (struct file){pool_strdup(r->pool, name), root};
     return &v->files[v->count++];
 }

@@ -86,6 +86,39 @@ int read_ulimits(struct reader *r, const struct key_rule *rule, void *field, con
     return rc ? -1 : 0;
 }
 
+/* One option, with `:` or `=` before its value (docker run, "Security configuration"). */
+static void apply_security(struct reader *r, struct compose_service *s, const char *option,
+                           struct mark at)
+{
+    size_t n = strcspn(option, ":=");
+    const char *value = option[n] ? option + n + 1 : "";
+    if (n == strlen("no-new-privileges") && strncmp(option, "no-new-privileges", n) == 0) {
+        s->no_new_privs = strcmp(value, "false") != 0;
+        return;
+    }
+    diag_warn(&r->diags, at,
+              "security option `%s` has no effect: all containers share the kernel of their "
+              "universe, which has no such modules",
+              option);
+}
+
+int read_security_opt(struct reader *r, const struct key_rule *rule, void *field,
+                      const struct ynode *v)
+{
+    struct compose_service *s = &((struct service_draft *)field)->s;
+    if (expect_kind(r, v, YNODE_SEQ)) {
+        return -1;
+    }
+    for (size_t i = 0; i < v->count; i++) {
+        const char *option = scalar_text(r, v->items[i]);
+        if (!option) {
+            return -1;
+        }
+        apply_security(r, s, option, v->items[i]->at);
+    }
+    return 0;
+}
+
 int read_stop_signal(struct reader *r, const struct key_rule *rule, void *field,
                      const struct ynode *v)
 {

@@ -36,8 +36,9 @@ FIELD_FN(read_deploy);      /* whole */
 FIELD_FN(read_hooks);       /* whole */
 
 /* read_limits.c */
-FIELD_FN(read_ulimits);     /* whole */
-FIELD_FN(read_stop_signal); /* int */
+FIELD_FN(read_ulimits);      /* whole */
+FIELD_FN(read_security_opt); /* whole */
+FIELD_FN(read_stop_signal);  /* int */
 FIELD_FN(read_platform);
 /* Docker's default set, plus `add`, minus `drop`. */
 uint64_t capability_mask(struct reader *r, struct mark at, const struct compose_strings *add,

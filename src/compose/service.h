@@ -179,6 +179,7 @@ struct compose_service {
     size_t ulimit_count, ulimit_cap;
     uint64_t mem_limit; /* bytes, 0 = none */
     bool privileged;
+    bool no_new_privs;     /* security_opt: no-new-privileges */
     uint64_t capabilities; /* bit n = capability number n of Linux, after add and drop */
     struct compose_pairs sysctls;
     struct compose_pairs labels;

@@ -103,7 +103,7 @@ static void probe(struct container *c)
     const char **argv = plan_strings(n->m, rules_of(c)->test);
     struct spawn s = {.node = n,
                       .argv = argv,
-                      .stdio = {NULL, devnull_open(n, O_WRONLY), devnull_open(n, O_WRONLY)},
+                      .stdio = {NULL, console_create_probe(n, 1), console_create_probe(n, 2)},
                       .on_exit = probe_exited,
                       .on_exit_data = c};
     c->health.timed_out = false;

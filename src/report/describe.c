@@ -345,6 +345,9 @@ static void output_event(const struct event *ev, struct description *d)
     }
     memcpy(&head, ev->payload, sizeof head);
     d->class = head.stream == 2 ? CLASS_ERR : CLASS_OUT;
+    if (head.is_probe) {
+        buf_puts(&d->text, "health check: ");
+    }
     text_clean(&d->text, (const char *)ev->payload + sizeof head, ev->length - sizeof head,
                DESCRIPTION_LINE_MAX);
 }

@@ -131,16 +131,9 @@ static uint32_t named_volume(const struct compose_project *p, const char *key)
 
 /* --- drafts ----------------------------------------------------------------------------------- */
 
-static int draft_volume(struct composing *c, struct drafts *d, const struct node_source *s,
-                        const struct compose_mount *m)
+static void draft_volume(struct composing *c, struct drafts *d, const struct node_source *s,
+                         const struct compose_mount *m)
 {
-    if (m->subpath) {
-        err_set(c->err, ERR_USAGE,
-                "service %s: volume %s is mounted by `subpath`, which universes "
-                "do not have yet",
-                s->service->name, m->source);
-        return err_hint(c->err, "mount the whole volume");
-    }
     if (m->no_copy) {
         composing_warn(c, "service %s: volume %s is filled from the image although `nocopy` is set",
                        s->service->name, m->target);
@@ -148,8 +141,8 @@ static int draft_volume(struct composing *c, struct drafts *d, const struct node
     struct draft *x = draft(d, PLAN_MOUNT_VOLUME, m->target);
     x->m.source = m->type == COMPOSE_MOUNT_VOLUME ? named_volume(c->p, m->source)
                                                   : add_anonymous(c, s, m->target);
+    x->subpath = m->subpath ? mem_strdup(m->subpath) : NULL;
     x->m.read_only = m->read_only;
-    return 0;
 }
 
 static void draft_bind(const struct composing *c, struct drafts *d, const struct compose_mount *m)
@@ -184,9 +177,7 @@ static int draft_service(struct composing *c, struct drafts *d, const struct nod
         switch (m->type) {
         case COMPOSE_MOUNT_VOLUME:
         case COMPOSE_MOUNT_ANONYMOUS:
-            if (draft_volume(c, d, s, m)) {
-                return -1;
-            }
+            draft_volume(c, d, s, m);
             break;
         case COMPOSE_MOUNT_BIND:
             draft_bind(c, d, m);

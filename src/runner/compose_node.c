@@ -395,6 +395,8 @@ int composing_node(struct composing *c, const struct node_source *s, struct plan
     n->gid = s->user.gid;
     n->init = sv->init;
     n->is_tty = sv->tty;
+    n->capabilities = sv->capabilities;
+    n->no_new_privs = sv->no_new_privs;
     n->read_only_root = sv->read_only;
     n->restart = plan_restart(sv->restart);
     n->restart_max = sv->restart_max;

@@ -146,6 +146,7 @@ int exec_plan_build(struct plan_builder *b, const struct exec_request *r, struct
                                                              : "/";
     node.cwd = plan_put_str(b, cwd);
     node.shm_bytes = 64ul << 20;
+    node.capabilities = PLAN_CAPABILITIES;
     if (fill_user(b, r, &node, err)) {
         return -1;
     }

@@ -43,12 +43,17 @@ void cred_init(struct machine *m, struct credentials *c, uint32_t uid, uint32_t 
                               .gid = gid,
                               .egid = gid,
                               .sgid = gid,
-                              .fsgid = gid,
-                              .cap_bounding = CAP_SET_CONTAINER};
-    if (uid == 0) {
-        c->cap_effective = c->cap_permitted = CAP_SET_CONTAINER;
-    }
+                              .fsgid = gid};
     set_groups(m, c, groups, ngroups);
+}
+
+void cred_grant(struct credentials *c, const struct plan_node *plan)
+{
+    c->cap_bounding = plan->capabilities;
+    if (c->uid == 0) {
+        c->cap_effective = c->cap_permitted = plan->capabilities;
+    }
+    c->no_new_privs = plan->no_new_privs != 0;
 }
 
 void cred_copy(struct machine *m, struct credentials *dst, const struct credentials *src)

@@ -13,13 +13,13 @@ struct plan_node;
 struct process;
 struct task;
 
-/* The set Docker leaves to a container's root. */
-#define CAP_SET_CONTAINER 0xa80425fbull
-#define CAP_LAST          40u
+#define CAP_LAST 40u
 
-/* Sets uid, gid, groups and the capabilities a container process starts with. */
+/* Sets uid, gid and groups, without any capability. */
 void cred_init(struct machine *m, struct credentials *c, uint32_t uid, uint32_t gid,
                const uint32_t *groups, uint32_t ngroups);
+/* The rights with which processes of a node start. */
+void cred_grant(struct credentials *c, const struct plan_node *plan);
 void cred_copy(struct machine *m, struct credentials *dst, const struct credentials *src);
 void cred_fini(struct machine *m, struct credentials *c);
 /* execve(2): set-user-ID and set-group-ID ids (the file's, or the current effective ones), then the

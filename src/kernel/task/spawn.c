@@ -54,6 +54,7 @@ struct process *process_spawn(struct machine *m, const struct spawn *s)
     p->pgid = p->sid = p->pid;
     str_copy(t->comm, sizeof t->comm, s->argv[0]);
     cred_init(m, &t->cred, s->uid, s->gid, s->groups, s->ngroups);
+    cred_grant(&t->cred, n->plan);
     task_signals_init(t, NULL, false);
     t->fds = fd_table_create(m);
     t->fs = fs_context_create(n, s->cwd, 022);

@@ -105,19 +105,6 @@ static void prefill(struct superblock *volume, struct node *n, const char *targe
     }
 }
 
-static int mount_volume(const struct up *u, const struct plan_mount *pm, const char *target,
-                        uint32_t flags)
-{
-    struct vfs *vfs = u->n->m->vfs;
-    struct superblock **slot = &vfs->volumes[pm->source];
-    bool fresh = !*slot;
-    if (fresh) {
-        *slot = disk_create(u->n->m);
-    }
-    prefill(*slot, u->n, target, fresh);
-    return mount_at(u, target, *slot, (*slot)->root, flags, "/dev/vda1");
-}
-
 static int walk_subpath(struct dentry *from, const char *path, struct dentry **out)
 {
     struct dentry *d = dentry_get(from);
@@ -146,6 +133,29 @@ static int walk_subpath(struct dentry *from, const char *path, struct dentry **o
         d = next;
         path += len;
     }
+}
+
+static int mount_volume(const struct up *u, const struct plan_mount *pm, const char *target,
+                        uint32_t flags)
+{
+    struct vfs *vfs = u->n->m->vfs;
+    struct superblock **slot = &vfs->volumes[pm->source];
+    struct dentry *root;
+    bool fresh = !*slot;
+    if (fresh) {
+        *slot = disk_create(u->n->m);
+    }
+    if (!pm->subpath) {
+        prefill(*slot, u->n, target, fresh);
+    }
+    const char *subpath = pm->subpath ? PLAN_STR(u->n->m->plan, pm->subpath) : "";
+    int r = walk_subpath((*slot)->root, subpath, &root);
+    if (r) {
+        return fail(u, target, "the volume has nothing at its subpath", r);
+    }
+    r = mount_at(u, target, *slot, root, flags, "/dev/vda1");
+    dentry_put(root);
+    return r;
 }
 
 static int mount_pack(const struct up *u, const struct plan_mount *pm, const char *target,

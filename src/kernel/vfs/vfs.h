@@ -77,6 +77,8 @@ void sdk_file_written(struct node *n, uint64_t ino, uint64_t off, const void *da
 
 /* A descriptor that collects what is written to it as output lines (container or test command). */
 struct file *console_create(struct node *n, uint8_t stream, uint32_t command_id);
+/* The same for a health check. */
+struct file *console_create_probe(struct node *n, uint8_t stream);
 /* `exec`: raw bytes as EVENT_TTY. */
 struct file *rawout_create(struct node *n, uint8_t stream);
 struct file *devnull_open(struct node *n, uint32_t flags);

@@ -202,6 +202,9 @@ static const char *source_of(struct event_view *v)
     switch (ev->type) {
     case EVENT_OUTPUT:
         path = command_path(v, output_head(ev).command_id);
+        if (output_head(ev).is_probe) {
+            return "health";
+        }
         if (!path) {
             return node;
         }

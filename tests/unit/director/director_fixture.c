@@ -199,6 +199,11 @@ struct file *console_create(struct node *n, uint8_t stream, uint32_t command_id)
     return f;
 }
 
+struct file *console_create_probe(struct node *n, uint8_t stream)
+{
+    return console_create(n, stream, 0);
+}
+
 struct file *rawout_create(struct node *n, uint8_t stream)
 {
     return console_create(n, stream, 0);

@@ -29,15 +29,17 @@ static void test_keepcaps_and_exec(void **state)
     struct task *t = fix_process(fm);
     cred_fini(&fm->m, &t->cred);
     cred_init(&fm->m, &t->cred, 0, 0, NULL, 0);
-    assert_int_equal(t->cred.cap_permitted, CAP_SET_CONTAINER);
+    assert_int_equal(t->cred.cap_permitted, 0);
+    cred_grant(&t->cred, &(struct plan_node){.capabilities = PLAN_CAPABILITIES});
+    assert_int_equal(t->cred.cap_permitted, PLAN_CAPABILITIES);
     t->cred.keep_caps = true;
     assert_int_equal(fix_call(fm, t, sys_setuid, FAKE_ARGS(1000)), 0);
-    assert_int_equal(t->cred.cap_permitted, CAP_SET_CONTAINER);
+    assert_int_equal(t->cred.cap_permitted, PLAN_CAPABILITIES);
     assert_int_equal(t->cred.cap_effective, 0);
     assert_false(cred_exec(t, 1000, 0));
     assert_int_equal(t->cred.cap_permitted, 0); /* no file capabilities, no root */
     assert_true(cred_exec(t, 0, 0));            /* set-user-ID root */
-    assert_int_equal(t->cred.cap_effective, CAP_SET_CONTAINER);
+    assert_int_equal(t->cred.cap_effective, PLAN_CAPABILITIES);
     assert_int_equal(t->cred.suid, 0);
     t->cred.euid = 1000;
     t->cred.no_new_privs = true;

@@ -79,6 +79,20 @@ static void orphan(void)
     printf("orphan: %s%s\n", gone ? "gone" : "there", mine ? status ? ", odd" : ", mine" : "");
 }
 
+/* As a program asks that wants to know what it may. */
+static void rights(void)
+{
+    char line[256];
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f)) {
+        if (strncmp(line, "CapEff:", 7) == 0 || strncmp(line, "CapBnd:", 7) == 0 ||
+            strncmp(line, "NoNewPrivs:", 11) == 0) {
+            line[strcspn(line, "\t")] = ' ';
+            fputs(line, stdout);
+        }
+    }
+}
+
 static void setup_complete(void)
 {
     static const char text[] = "{\"antithesis_setup\":{\"status\":\"complete\",\"details\":{}}}\n";
@@ -107,12 +121,15 @@ int main(int argc, char **argv)
     if (strcmp(role, "job") == 0) {
         sleep_ms(1000);
         append("/data/ready", "x");
+        mkdir("/data/part", 0755);
+        append("/data/part/of_it", "x");
         return 0;
     }
     if (strcmp(role, "fail") == 0) {
         return 3;
     }
     if (strcmp(role, "probe") == 0) {
+        puts(exists("/tmp/up") ? "it is up" : "not yet");
         return exists("/tmp/up") ? 0 : 1;
     }
     if (strcmp(role, "db") == 0) {
@@ -132,6 +149,11 @@ int main(int argc, char **argv)
     }
     if (strcmp(role, "parent") == 0) {
         orphan();
+        forever();
+    }
+    if (strcmp(role, "rights") == 0) {
+        rights();
+        printf("the part of the volume is %s\n", exists("/part/of_it") ? "there" : "missing");
         forever();
     }
     if (strcmp(role, "client") == 0) {

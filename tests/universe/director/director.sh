@@ -52,6 +52,12 @@ check "a failing container is restarted" lines 2 'flaky: restart'
 check "and keeps its writable layer, not its tmpfs" lines 1 'flaky life 3$'
 check "with init, orphans are reaped" lines 1 'with-init orphan: gone$'
 check "without, they are PID 1's children" lines 1 'without-init orphan: there, mine$'
+check "capabilities are those of the compose file" in_order 'all-rights CapEff: 000001ffffffffff$' \
+    ' rights CapEff: 00000000a80435fa$'
+check "and bound what programs can get" lines 1 ' rights CapBnd: 00000000a80435fa$'
+check "no-new-privileges holds" lines 1 ' rights NoNewPrivs: 1$'
+check "a part of a volume can be mounted" lines 1 'the part of the volume is there$'
+check "what health checks print is kept" in_order 'db health check: not yet$' 'db health check: it is up$'
 check "commands run in their states" in_order 'found main/first_a' 'main/first_a starts' \
     'main/first_a ends with exit code 0' 'main/(parallel|serial|singleton)_driver_. starts'
 check "no fault without faults" lines 0 ' universe .*(partition|clogged|killed|paused|stopped)'

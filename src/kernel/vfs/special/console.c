@@ -20,7 +20,7 @@ struct console {
     uint32_t writers;
     uint32_t command_id;
     uint8_t stream;
-    bool raw;
+    bool raw, is_probe;
     uint32_t last_pid; /* who wrote the unfinished line */
     char *buf;
     uint32_t len, cap;
@@ -28,8 +28,10 @@ struct console {
 
 static void emit(struct console *c, const char *data, uint32_t len, bool partial)
 {
-    struct event_output head = {
-        .stream = c->stream, .partial = partial, .command_id = c->command_id};
+    struct event_output head = {.stream = c->stream,
+                                .partial = partial,
+                                .is_probe = c->is_probe,
+                                .command_id = c->command_id};
     struct trace_part parts[] = {{&head, sizeof head}, {data, len}};
 
     trace_event(c->node->m, c->raw ? EVENT_TTY : EVENT_OUTPUT, c->node, c->last_pid, parts, 2);
@@ -164,6 +166,13 @@ static struct file *create(struct node *n, uint8_t stream, uint32_t command_id, 
 struct file *console_create(struct node *n, uint8_t stream, uint32_t command_id)
 {
     return create(n, stream, command_id, false);
+}
+
+struct file *console_create_probe(struct node *n, uint8_t stream)
+{
+    struct file *f = create(n, stream, 0, false);
+    ((struct console *)f->priv)->is_probe = true;
+    return f;
 }
 
 struct file *rawout_create(struct node *n, uint8_t stream)
