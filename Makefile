@@ -15,7 +15,7 @@ deps:
 
 # Without the tests.
 product: $(BUILD)/build.ninja
-	ninja -C $(BUILD) everett everett-engine libvoidstar.so stop-faults
+	ninja -C $(BUILD) product
 
 # The archives stay in build/images, so that only the first time takes a minute.
 images: product

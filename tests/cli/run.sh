@@ -113,4 +113,25 @@ kill -KILL $pid
 wait $pid 2>/dev/null
 check "a killed run leaves no worker behind" timeout 10 bash -c "while pgrep -f -- '--out i[2] --json hang'; do :; done"
 check "... and its directory can be read" ran 2 "$everett" log i2
+
+# Stopped workers answer nothing, so that the run is still ending when the second signal comes.
+begin i3
+pkill -STOP -P $pid
+kill -INT $pid
+while kill -0 $pid && grep -qE '^S(ig|hd)Pnd:.*[2367abef]$' /proc/$pid/status; do :; done
+kill -INT $pid
+wait $pid
+status=$?
+check "a second SIGINT ends the run at once: 130" test "$status" = 130
+check "... saying what is kept" says err "what was finished is kept in i3"
+check "... leaves no worker behind" timeout 10 bash -c "while pgrep -f -- '--out i[3] --json hang'; do :; done"
+check "... and a run that is marked as the one interrupted above" python3 -c 'import sqlite3
+a, b = [sqlite3.connect(d + "/run.db").execute("select status from run").fetchone() for d in ("i1", "i3")]
+assert a == b, (a, b)'
+
+mkdir small
+check "a full disk: 3" fails 3 "No space left on device" unshare --user --map-root-user --mount \
+    sh -c 'mount -t tmpfs -o size=400k tmpfs small && exec "$@"' sh \
+    "$everett" run --engine "$fake" --seed 1 --universes 2000 --out small/run ok
+check "... and what had finished is reported" says out "run incomplete"
 finish
