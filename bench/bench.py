@@ -141,6 +141,18 @@ def import_etcd3(b):
     b.whole("import_etcd3", "ms", ["/usr/bin/python3", "-c", "import etcd3"], 1e3)
 
 
+@measure
+def import_first(b):
+    """The same, but each time as a command that was never run before: nothing about it is remembered."""
+    serial = iter(range(10**9))
+
+    def command():
+        return ["/usr/bin/python3", "-c", f"import etcd3 # {os.getpid()} {next(serial)}"]
+
+    b.report("import_first", "ms", *b.pairs(
+        lambda: b.wall(b.inside(command())) * 1e3, lambda: b.wall(b.native(command())) * 1e3))
+
+
 def build_guests(bench):
     """The small C programs, static, so that start-up is the same thing on both sides."""
     os.makedirs(os.path.join(bench.build, "bench"), exist_ok=True)

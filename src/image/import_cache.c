@@ -1,8 +1,10 @@
 #include "image/import_cache.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -19,9 +21,9 @@
 #define CACHE_MAX    (64ull << 30) /* emptied beyond this, when nobody uses it */
 #define BATCH        64u
 #define BUSY_WAIT_MS 10000
-
-/* Notes get ascending numbers as they are written. */
-#define DROP_NOTES "DELETE FROM notes WHERE number <= (SELECT max(number) FROM notes) - 256"
+#define NOTE_PATH    24u
+#define NOTE_MAX     (1 << 20)
+#define NOTES_MAX    512u
 
 /* A copy that the table does not know yet. */
 struct pending {
@@ -35,8 +37,9 @@ struct import_cache {
     char *dir;
     int lock_fd; /* shared for as long as the cache is in use */
     int data_fd;
+    int notes_fd; /* folder */
     sqlite3 *db;
-    sqlite3_stmt *select, *insert, *recall;
+    sqlite3_stmt *select, *insert;
     struct pending *pending;
     size_t pending_count, pending_cap;
     void *buffer;
@@ -61,9 +64,7 @@ static int prepare(struct import_cache *c, struct err *err)
     static const char insert[] =
         "INSERT OR IGNORE INTO files (dev, ino, size, mtime_s, mtime_ns, ctime_s, ctime_ns, scan, "
         "page, sha256, patches) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
-    static const char recall[] = "SELECT value FROM notes WHERE key = ?1";
-    if (sqlite3_prepare_v2(c->db, recall, -1, &c->recall, NULL) != SQLITE_OK ||
-        sqlite3_prepare_v2(c->db, select, -1, &c->select, NULL) != SQLITE_OK ||
+    if (sqlite3_prepare_v2(c->db, select, -1, &c->select, NULL) != SQLITE_OK ||
         sqlite3_prepare_v2(c->db, insert, -1, &c->insert, NULL) != SQLITE_OK) {
         return db_fail(c, err);
     }
@@ -87,9 +88,7 @@ static int open_db(struct import_cache *c, struct err *err)
              "mtime_s INTEGER, mtime_ns INTEGER, ctime_s INTEGER, ctime_ns INTEGER, scan INTEGER, "
              "page INTEGER NOT NULL, sha256 BLOB NOT NULL, patches BLOB NOT NULL, "
              "PRIMARY KEY (dev, ino, size, mtime_s, mtime_ns, ctime_s, ctime_ns, scan)) "
-             "WITHOUT ROWID; "
-             "CREATE TABLE IF NOT EXISTS notes (number INTEGER PRIMARY KEY, key BLOB UNIQUE, "
-             "value BLOB NOT NULL)",
+             "WITHOUT ROWID",
              err) < 0) {
         return -1;
     }
@@ -119,6 +118,10 @@ static int open_cache(struct import_cache *c, int storefd, struct err *err)
 {
     c->lock_fd = openat(storefd, "import/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     c->data_fd = openat(storefd, "import/files.data", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    c->notes_fd = openat(storefd, "import/notes", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (c->notes_fd < 0 && mkdirat(storefd, "import/notes", 0755) == 0) {
+        c->notes_fd = openat(storefd, "import/notes", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    }
     if (c->lock_fd < 0 || c->data_fd < 0) {
         return err_errno(err, errno, "cannot open %s", c->dir);
     }
@@ -140,7 +143,7 @@ struct import_cache *import_cache_create(struct image_store *store, struct err *
     struct buf dir = {0};
     buf_printf(&dir, "%s/import", image_store_path(store));
     c->dir = buf_steal(&dir);
-    c->lock_fd = c->data_fd = -1;
+    c->lock_fd = c->data_fd = c->notes_fd = -1;
     c->buffer = mem_zalloc(COPY_LEN);
     if (open_cache(c, image_store_dirfd(store), err) < 0) {
         import_cache_destroy(c);
@@ -164,10 +167,12 @@ void import_cache_destroy(struct import_cache *cache)
     free(cache->pending);
     sqlite3_finalize(cache->select);
     sqlite3_finalize(cache->insert);
-    sqlite3_finalize(cache->recall);
     sqlite3_close(cache->db);
     if (cache->data_fd >= 0) {
         close(cache->data_fd);
+    }
+    if (cache->notes_fd >= 0) {
+        close(cache->notes_fd);
     }
     if (cache->lock_fd >= 0) {
         close(cache->lock_fd);
@@ -411,31 +416,77 @@ int import_cache_flush(struct import_cache *c, struct err *err)
     return 0;
 }
 
+/* A note is a file by the hash of its key: the key's length, the key, the value. Nothing is synced:
+ * a note that was cut off gives a shorter value, and a program asks for what it is not given. */
+static void note_path(const struct buf *key, char path[NOTE_PATH])
+{
+    uint64_t h = 0xcbf29ce484222325ull; /* FNV-1a */
+    for (size_t i = 0; i < key->len; i++) {
+        h = (h ^ (unsigned char)key->data[i]) * 0x100000001b3ull;
+    }
+    snprintf(path, NOTE_PATH, "%016llx", (unsigned long long)h);
+}
+
 bool import_cache_recall(struct import_cache *cache, const struct buf *key, struct buf *out)
 {
-    sqlite3_bind_blob64(cache->recall, 1, key->data, key->len, SQLITE_STATIC);
-    bool found = sqlite3_step(cache->recall) == SQLITE_ROW;
-    if (found) {
-        size_t len = (size_t)sqlite3_column_bytes(cache->recall, 0);
-        buf_append(out, sqlite3_column_blob(cache->recall, 0), len);
+    char path[NOTE_PATH];
+    struct stat st;
+    uint64_t key_len;
+    note_path(key, path);
+    cleanup_close int fd = openat(cache->notes_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0 || st.st_size > NOTE_MAX) {
+        return false;
     }
-    sqlite3_reset(cache->recall);
-    sqlite3_clear_bindings(cache->recall);
-    return found;
+    cleanup_buf struct buf all = {0};
+    buf_reserve(&all, (size_t)st.st_size + 1);
+    ssize_t n = read(fd, all.data, (size_t)st.st_size);
+    size_t head = sizeof key_len + key->len;
+    if (n < (ssize_t)head) {
+        return false;
+    }
+    memcpy(&key_len, all.data, sizeof key_len);
+    if (key_len != key->len || memcmp(all.data + sizeof key_len, key->data, key->len) != 0) {
+        return false;
+    }
+    buf_append(out, all.data + head, (size_t)n - head);
+    return true;
+}
+
+/* Empties the folder when it is full: commands that still run are soon known again. */
+static void drop_notes(int dirfd)
+{
+    int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    size_t count = 0;
+    while (dir && readdir(dir)) {
+        count++;
+    }
+    if (dir && count > NOTES_MAX) {
+        rewinddir(dir);
+        for (const struct dirent *e; (e = readdir(dir));) {
+            unlinkat(dirfd, e->d_name, 0);
+        }
+    }
+    if (dir) {
+        closedir(dir);
+    }
 }
 
 void import_cache_note(struct import_cache *cache, const struct buf *key, const struct buf *value)
 {
-    sqlite3_stmt *s = NULL;
-    cleanup_err struct err ignored = {0};
-    bool done = false;
-    if (begin_writing(cache, &ignored) == 0 &&
-        sqlite3_prepare_v2(cache->db, "INSERT OR REPLACE INTO notes (key, value) VALUES (?1, ?2)",
-                           -1, &s, NULL) == SQLITE_OK) {
-        sqlite3_bind_blob64(s, 1, key->data, key->len, SQLITE_STATIC);
-        sqlite3_bind_blob64(s, 2, value->data, value->len, SQLITE_STATIC);
-        done = sqlite3_step(s) == SQLITE_DONE && exec(cache, DROP_NOTES, &ignored) == 0;
+    char path[NOTE_PATH], temp[NOTE_PATH + 16];
+    uint64_t key_len = key->len;
+    cleanup_buf struct buf all = {0};
+    note_path(key, path);
+    snprintf(temp, sizeof temp, "%s.%d", path, (int)getpid());
+    drop_notes(cache->notes_fd);
+    buf_append(&all, &key_len, sizeof key_len);
+    buf_append(&all, key->data, key->len);
+    buf_append(&all, value->data, value->len);
+    cleanup_close int fd =
+        openat(cache->notes_fd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (fd < 0 || write(fd, all.data, all.len) != (ssize_t)all.len ||
+        renameat(cache->notes_fd, temp, cache->notes_fd, path) < 0) {
+        unlinkat(cache->notes_fd, temp, 0);
     }
-    sqlite3_finalize(s);
-    end_writing(cache, done, &ignored);
 }

@@ -37,8 +37,8 @@ int import_cache_get(struct import_cache *cache, int fd, const struct stat *st,
 /* The same without copying: false when it is new. */
 bool import_cache_find(struct import_cache *cache, const struct stat *st, struct import_file *file);
 
-/* Small notes across runs, a value by key; those not used for longest are dropped. They may be lost
- * at any time. recall appends to `out`. */
+/* Small notes across runs, a value by key. They may be lost, or cut off, at any time. recall
+ * appends to `out`. */
 bool import_cache_recall(struct import_cache *cache, const struct buf *key, struct buf *out);
 void import_cache_note(struct import_cache *cache, const struct buf *key, const struct buf *value);
 
