@@ -179,7 +179,7 @@ struct plan {
     uint32_t preempt_mean_calls; /* mean calls between extra preemptions; 0: none */
     plan_str template_only;      /* run only this template; 0: any */
     uint32_t strict;             /* 1: the universe ends at the first thing Everett lacks */
-    struct plan_link link; /* between different nodes */
+    struct plan_link link;       /* between different nodes */
     struct plan_faults faults;
     struct plan_list files;    /* struct plan_file */
     struct plan_list images;   /* struct plan_image */
