@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "abi/import.h"
+#include "abi/plan.h"
 
 #define CONTROL_MAGIC 0x4c4f52544e4f4345ull
 #define CONTROL_SLOTS 2048 /* LIMIT_MMS; slot 0 is the zygote */
@@ -21,6 +22,7 @@ enum control_over {
     CONTROL_RUNNING = 0,
     CONTROL_ENDED = 1, /* the END event is in the ring */
     CONTROL_PANIC = 2, /* engine error; panic_text says what */
+    CONTROL_SPIN = 3,  /* `spin` is to be added to the plan, and the universe run again */
 };
 
 struct control {
@@ -36,8 +38,9 @@ struct control {
     uint32_t notify;             /* futex: bumped by the engine when the runner should look */
     uint32_t over;               /* enum control_over */
     uint32_t import_state;       /* futex: 0 idle, 1 asked, 2 answered */
-    uint64_t calls;              /* heartbeat: system calls so far, updated now and then */
+    uint64_t calls;              /* heartbeat: system calls so far, and the time at the last one */
     uint64_t vtime_ns;
+    struct plan_spin spin; /* CONTROL_SPIN */
     char panic_text[2048];
     struct import_request import_request;
     struct import_response import_response;

@@ -71,9 +71,13 @@ struct event_unknown {
     int32_t answered; /* the negative errno the guest saw */
 };
 
+/* Not a draw: a loop without calls is taken the processor, as the plan says (struct plan_spin).
+ * index: entries; value: task << 16 | slices. The record holds all that a replay needs. */
+#define EVENT_DECISION_SPIN 0x100u
+
 /* A draw from a named stream that shaped the history. Followed by text: what was chosen. */
 struct event_decision {
-    uint32_t stream; /* enum stream_id */
+    uint32_t stream; /* enum stream_id or EVENT_DECISION_SPIN */
     uint32_t reserved;
     uint64_t index; /* how many draws of this stream came before */
     uint64_t value;
@@ -91,6 +95,7 @@ enum event_end_reason {
     END_BRANCH = 9,       /* the command of a branch ended; exit_code and signal are its */
     END_NOT_COVERED =
         10, /* strict: the guest asked for something that Everett lacks; text names it */
+    END_WALL_LIMIT = 11, /* the runner's word: it took too long on the host; no digest */
 };
 
 struct event_end {

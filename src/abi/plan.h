@@ -160,6 +160,12 @@ struct plan_branch {
     struct plan_list argv; /* plan_str */
 };
 
+/* A loop without calls, found by an earlier attempt at the same universe (kernel/sched/spin.h). */
+struct plan_spin {
+    uint64_t task, entries; /* its id; how often it had entered the kernel */
+    uint64_t slices;        /* how often it gives way there */
+};
+
 struct plan {
     uint64_t magic;
     uint64_t length;
@@ -187,6 +193,7 @@ struct plan {
     struct plan_list networks; /* struct plan_network */
     struct plan_list nodes;    /* struct plan_node */
     struct plan_branch branch;
+    struct plan_list spins; /* struct plan_spin; appended by the runner, not in input_hash */
 };
 
 /* Kernel side: the checked way to an element. */

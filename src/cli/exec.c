@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -30,11 +31,16 @@ struct exec_options {
     char **command;
 };
 
+#define NOTE_AFTER_S 10 /* of computing without a call */
+
 /* What the summary lists: everything the program asked for in vain. */
 struct observed {
     const struct exec_options *options;
     struct buf unknown; /* JSON array elements */
-    size_t unknown_count;
+    size_t unknown_count, spin_count;
+    uint64_t calls;       /* at the last tick that saw a new one, */
+    time_t calls_since_s; /* and when that was */
+    bool noted;
 };
 
 static volatile int stop_requested;
@@ -67,6 +73,15 @@ static void note_unknown(struct observed *o, const struct event *e)
     buf_json_string(&o->unknown, text, e->length - sizeof(struct event_unknown));
 }
 
+static void count_spin(struct observed *o, const struct event *e)
+{
+    struct event_decision d;
+    if (e->length >= sizeof d) {
+        memcpy(&d, e->payload, sizeof d);
+        o->spin_count += d.stream == EVENT_DECISION_SPIN;
+    }
+}
+
 static void on_event(void *ctx, const struct event *e)
 {
     const struct observed *seen = ctx;
@@ -89,8 +104,30 @@ static void on_event(void *ctx, const struct event *e)
     case EVENT_UNKNOWN:
         note_unknown(ctx, e);
         break;
+    case EVENT_DECISION:
+        count_spin(ctx, e);
+        break;
     default:
         break;
+    }
+}
+
+/* Whoever waits for a program that computes for ever should not think that Everett hangs. */
+static void on_tick(void *ctx, uint64_t vtime_ns, uint64_t calls)
+{
+    (void)vtime_ns;
+    struct observed *o = ctx;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (calls != o->calls || !o->calls_since_s) {
+        o->calls = calls;
+        o->calls_since_s = now.tv_sec;
+    } else if (!o->noted && now.tv_sec - o->calls_since_s >= NOTE_AFTER_S) {
+        o->noted = true;
+        fprintf(stderr,
+                "everett: the program has made no system call for %d s, and nothing else in its "
+                "universe can run; it goes on until it ends or you interrupt it\n",
+                NOTE_AFTER_S);
     }
 }
 
@@ -104,11 +141,12 @@ static int write_summary(const char *path, const struct universe_result *r,
     fprintf(
         f,
         "{\"exit_code\":%u,\"signal\":%u,\"digest\":\"%016llx%016llx\",\"virtual_seconds\":%.9f,"
-        "\"wall_seconds\":%.6f,\"calls\":%llu,\"switches\":%llu,\"unknown_calls\":[%s]}\n",
+        "\"wall_seconds\":%.6f,\"calls\":%llu,\"switches\":%llu,\"attempts\":%u,\"spins\":%zu,"
+        "\"unknown_calls\":[%s]}\n",
         r->end.exit_code, r->end.signal, (unsigned long long)r->end.digest[0],
         (unsigned long long)r->end.digest[1], (double)r->virtual_ns / 1e9, (double)r->wall_ns / 1e9,
-        (unsigned long long)r->end.calls, (unsigned long long)r->end.switches,
-        o->unknown.data ? o->unknown.data : "");
+        (unsigned long long)r->end.calls, (unsigned long long)r->end.switches, r->attempts,
+        o->spin_count, o->unknown.data ? o->unknown.data : "");
     return 0;
 }
 
@@ -223,6 +261,7 @@ static int run(const struct exec_options *o, char **command, struct err *err)
                                      .core = (int)o->core,
                                      .import = import,
                                      .on_event = on_event,
+                                     .on_tick = on_tick,
                                      .ctx = &seen,
                                      .stop = &stop_requested};
         struct universe_result r;

@@ -11,6 +11,7 @@
 #include "explorer/strategy.h"
 #include "image/store.h"
 #include "runner/run_inputs.h"
+#include "runner/universe.h"
 #include "store/hide.h"
 
 static int remember(void *ctx, const struct event *e)
@@ -19,6 +20,7 @@ static int remember(void *ctx, const struct event *e)
     struct history_record *r = ARRAY_PUSH(h->stored, h->stored_count, h->stored_cap);
     digest_bytes(e, e->size, r->sum);
     r->is_hidden = hide_is_hidden(e);
+    universe_note_spin(e, &h->spins, &h->spin_count, &h->spin_cap);
     h->stored_end_ns = e->vtime_ns;
     return 0;
 }
@@ -53,7 +55,7 @@ int history_open(struct history *h, const char *run, const char *moment, const c
         load_inputs(h, run, err)) {
         return -1;
     }
-    h->is_cut = h->universe.end_reason == END_STOPPED;
+    h->is_cut = h->universe.end_reason == END_STOPPED || h->universe.end_reason == END_WALL_LIMIT;
     if (store_each_event(h->store, h->universe.number, 0, UINT64_MAX, remember, h, err) < 0) {
         return -1;
     }
@@ -74,6 +76,7 @@ void history_fini(struct history *h)
     free(h->identity);
     free(h->engine);
     free(h->stored);
+    free(h->spins);
 }
 
 bool history_has(const struct history *h, size_t at, const struct event *e)

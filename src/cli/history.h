@@ -26,6 +26,8 @@ struct history {
     struct history_record *stored; /* owned: the records of the run, by position */
     size_t stored_count, stored_cap;
     uint64_t stored_end_ns;
+    struct plan_spin *spins; /* the loops without calls that it found */
+    size_t spin_count, spin_cap;
     bool is_cut; /* the run itself stopped it: the last record is the runner's word */
 };
 

@@ -189,6 +189,8 @@ static int run(struct replay *r)
     }
     struct universe_options o = {.engine_path = r->h.engine,
                                  .core = -1,
+                                 .spins = r->h.spins,
+                                 .spin_count = r->h.spin_count,
                                  .on_event = on_event,
                                  .ctx = r,
                                  .stop = &stop_requested};

@@ -28,7 +28,6 @@
 #define LENGTH_NS        (60ull * 1000000000)
 #define SETUP_LIMIT_NS   (600ull * 1000000000)
 #define UNIVERSE_WALL_NS (1800ull * 1000000000) /* a universe this slow is stuck */
-#define UNIVERSE_SPIN_NS (60ull * 1000000000)
 #define INTERRUPTED      130
 
 struct run_options {
@@ -360,7 +359,6 @@ static int explore(struct run *r)
                                   .virtual_ns = r->o->virtual_ns,
                                   .universes = r->o->universes,
                                   .universe_wall_ns = UNIVERSE_WALL_NS,
-                                  .universe_spin_ns = UNIVERSE_SPIN_NS,
                                   .interrupts = &interrupts,
                                   .on_progress = run_output_progress,
                                   .on_universe = run_output_universe,

@@ -114,6 +114,7 @@ static const char *end_word(uint32_t reason)
         [END_DEADLOCK] = "deadlock",
         [END_BRANCH] = "branch_ended",
         [END_NOT_COVERED] = "not_covered",
+        [END_WALL_LIMIT] = "wall_limit",
     };
     return reason < ARRAY_LEN(words) ? words[reason] : "unknown";
 }

@@ -263,6 +263,8 @@ static int run(struct shell *sh)
     }
     struct universe_options o = {.engine_path = sh->h.engine,
                                  .core = -1,
+                                 .spins = sh->h.spins,
+                                 .spin_count = sh->h.spin_count,
                                  .on_event = on_event,
                                  .ctx = sh,
                                  .stop = &stop_requested};

@@ -139,7 +139,6 @@ static struct task *baton_wait(uint32_t slot)
 static void hand_over(struct task *next)
 {
     struct control *c = engine.control;
-    c->calls = engine.machine->sched.calls;
     c->vtime_ns = engine.machine->clock.now;
     if (next->mm->host == MM_HOST_NONE) {
         next->mm->host = MM_HOST_ALIVE;
@@ -215,6 +214,7 @@ static _Noreturn void run_forked_child(struct task *child)
     engine.slot = child->mm->slot;
     engine_set_current(child);
     die_with_runner();
+    watchdog_start();
     struct task *t = baton_wait(engine.slot);
     ASSERT(t == child);
     struct guest_regs *frame = task_regs(child);
@@ -256,6 +256,7 @@ static _Noreturn void run_fresh(struct task *t)
     engine.slot = t->mm->slot;
     engine_set_current(t);
     die_with_runner();
+    watchdog_start();
     enter_start(task_regs(t));
 }
 

@@ -29,6 +29,11 @@ struct engine {
     struct control *control;
     struct task *current;
     uint32_t slot; /* of the address space this host process is */
+    struct {
+        bool on;       /* the guest runs with the trap flag set */
+        uint32_t left; /* instructions until spin_slice_end */
+        bool pushes;   /* the instruction that comes next shows the flags to the guest */
+    } step;
     struct port port;
 };
 
@@ -59,8 +64,48 @@ int port_fork_mm(struct machine *m, struct task *parent, struct task *child);
 void port_exit_mm(struct machine *m, struct task *next);
 _Noreturn void zygote_run(struct task *first);
 
+/* Layout of what the host puts on the alternate stack (arch/x86/include/uapi/asm). */
+struct host_siginfo {
+    int32_t signo, error, code, pad;
+    uint64_t addr; /* SIGSYS: call address */
+    int32_t syscall;
+    uint32_t arch;
+};
+
+struct host_context {
+    uint64_t flags, link;
+    uint64_t ss_sp;
+    int32_t ss_flags, ss_pad;
+    uint64_t ss_size;
+    uint64_t r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip;
+    uint64_t rflags;
+    uint16_t cs, gs, fs, ss;
+    uint64_t err, trapno, oldmask, cr2;
+    unsigned char *fpstate;
+};
+
+typedef void host_handler(int signo, struct host_siginfo *si, struct host_context *c);
+
 /* trap.c */
 void trap_init(void);
+void trap_install(int signo, host_handler *handler);
+bool trap_in_engine(uint64_t rip);
+
+/* step.c: the guest executes instructions one by one */
+void step_guest(struct task *t, uint32_t n); /* port->single_step */
+enum step_result {
+    STEP_NOT,  /* no trap of ours */
+    STEP_ON,   /* go on behind the handler */
+    STEP_OVER, /* the last instruction is done: spin_slice_end */
+};
+enum step_result step_trapped(struct host_context *c);
+/* The guest enters the kernel: these are its flags without ours. */
+uint64_t step_leave(uint64_t rflags);
+
+/* watchdog.c */
+void watchdog_init(void);
+void watchdog_start(void); /* in each host process: timers are not inherited */
+
 void filter_install(void);
 
 /* patch.c */
@@ -73,6 +118,8 @@ bool patch_is_trap(const struct mm *mm, uint64_t rip);
 uint64_t patch_forward(const struct task *t, uint64_t rip);
 /* The guest's own address for an instruction pointer in a trampoline. */
 uint64_t patch_original(const struct task *t, uint64_t rip);
+/* Is it in a trampoline, which the guest does not have? */
+bool patch_covers(uint64_t rip);
 
 /* processor.c: instructions that the kernel answers in the processor's place */
 bool processor_is_tsc(uint64_t rip);

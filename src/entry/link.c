@@ -94,7 +94,6 @@ void port_import(const struct import_request *req, struct import_response *resp)
 _Noreturn void engine_over(enum control_over how)
 {
     struct control *c = engine.control;
-    c->calls = engine.machine ? engine.machine->sched.calls : 0;
     c->vtime_ns = engine.machine ? engine.machine->clock.now : 0;
     __atomic_store_n(&c->over, (uint32_t)how, __ATOMIC_RELEASE);
     notify_runner(c);

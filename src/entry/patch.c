@@ -258,6 +258,16 @@ uint64_t patch_forward(const struct task *t, uint64_t rip)
     return rip;
 }
 
+bool patch_covers(uint64_t rip)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(pools); i++) {
+        if (rip >= pools[i] && rip < pools[i] + TRAMPOLINE_SIZE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 uint64_t patch_original(const struct task *t, uint64_t rip)
 {
     const struct patch_table *table = t->mm->patches;

@@ -80,6 +80,7 @@ static void fill_port(struct port *p)
     p->fork_mm = port_fork_mm;
     p->prepare_thread = port_prepare_thread;
     p->exit_mm = port_exit_mm;
+    p->single_step = step_guest;
     p->site_trapped = patch_site;
     p->code_mapped = patch_code_mapped;
     p->emit = port_emit;
@@ -104,6 +105,7 @@ void engine_start(const uint64_t *stack)
     tp->cost_ns = plan->clock_cost_ns;
     tp->reads_max = SCHED_CLOCK_STREAK;
     trap_init();
+    watchdog_init();
     if (host6(__NR_prctl, PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0, 0) ||
         host6(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0, 0)) {
         engine_panic("the host does not let RDTSC be trapped");

@@ -8,6 +8,7 @@
 #include "kernel/machine.h"
 #include "kernel/mm/mm_ops.h"
 #include "kernel/mm/usercopy.h"
+#include "kernel/sched/spin.h"
 #include "kernel/signal/signal.h"
 #include "kernel/syscalls/syscall.h"
 #include "kernel/task/lifecycle.h"
@@ -18,28 +19,8 @@
 
 static unsigned char alt_stack[ALT_STACK_BYTES] __attribute__((aligned(64)));
 
-/* Layout of what the host puts on the alternate stack (arch/x86/include/uapi/asm). */
-struct host_siginfo {
-    int32_t signo, error, code, pad;
-    uint64_t addr; /* SIGSYS: call address */
-    int32_t syscall;
-    uint32_t arch;
-};
-
-struct host_context {
-    uint64_t flags, link;
-    uint64_t ss_sp;
-    int32_t ss_flags, ss_pad;
-    uint64_t ss_size;
-    uint64_t r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip;
-    uint64_t rflags;
-    uint16_t cs, gs, fs, ss;
-    uint64_t err, trapno, oldmask, cr2;
-    unsigned char *fpstate;
-};
-
 struct host_sigaction {
-    void (*handler)(int, struct host_siginfo *, struct host_context *);
+    host_handler *handler;
     uint64_t flags;
     void (*restorer)(void);
     uint64_t mask;
@@ -52,9 +33,10 @@ static struct {
     uint64_t addr, trapno, error;
     bool is_tsc, is_random;
     bool is_32bit_call;
+    bool is_slice_end;
 } pending_fault;
 
-static bool in_engine(uint64_t rip)
+bool trap_in_engine(uint64_t rip)
 {
     return rip >= ENGINE_TEXT && rip < ENGINE_PRIVATE;
 }
@@ -81,7 +63,7 @@ static struct guest_regs *save_frame(const struct host_context *c)
                              .r11 = c->r11,
                              .rip = c->rip,
                              .cs = GUEST_CS,
-                             .rflags = c->rflags,
+                             .rflags = step_leave(c->rflags),
                              .rsp = c->rsp,
                              .ss = GUEST_SS};
     fp_load(c->fpstate); /* the host reset the FP registers for the handler */
@@ -91,7 +73,7 @@ static struct guest_regs *save_frame(const struct host_context *c)
 static void on_sigsys(int signo, struct host_siginfo *si, struct host_context *c)
 {
     (void)signo;
-    if (in_engine(c->rip)) {
+    if (trap_in_engine(c->rip)) {
         engine_panic("the kernel made a host call it may not make");
     }
     struct guest_regs *f = save_frame(c);
@@ -136,7 +118,15 @@ static _Noreturn void kernel_crashed(int signo, const struct host_context *c)
 
 static void on_fault(int signo, struct host_siginfo *si, struct host_context *c)
 {
-    if (in_engine(c->rip)) {
+    enum step_result step = signo == SIGNAL_TRAP ? step_trapped(c) : STEP_NOT;
+    if (step == STEP_ON) {
+        return;
+    }
+    if (step == STEP_OVER) {
+        pending_fault.is_slice_end = true;
+        enter_fault(save_frame(c));
+    }
+    if (trap_in_engine(c->rip)) {
         if (!fix_kernel_fault(c)) {
             kernel_crashed(signo, c);
         }
@@ -166,10 +156,11 @@ static void on_fault(int signo, struct host_siginfo *si, struct host_context *c)
     enter_fault(save_frame(c));
 }
 
-static void install(int signo, void (*handler)(int, struct host_siginfo *, struct host_context *))
+void trap_install(int signo, host_handler *handler)
 {
     struct host_sigaction sa = {handler,
-                                ABI_SA_SIGINFO | ABI_SA_ONSTACK | ABI_SA_NODEFER | ABI_SA_RESTORER,
+                                ABI_SA_SIGINFO | ABI_SA_ONSTACK | ABI_SA_NODEFER | ABI_SA_RESTART |
+                                    ABI_SA_RESTORER,
                                 host_sigreturn, 0};
     if (host6(__NR_rt_sigaction, signo, (long)(uintptr_t)&sa, 0, 8, 0, 0)) {
         engine_panic("rt_sigaction refused by the host");
@@ -186,10 +177,10 @@ void trap_init(void)
     uint64_t none = 0;
     host3(__NR_sigaltstack, (long)(uintptr_t)&ss, 0, 0);
     host6(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, (long)(uintptr_t)&none, 0, 8, 0, 0);
-    install(SIGNAL_SYS, on_sigsys);
+    trap_install(SIGNAL_SYS, on_sigsys);
     static const int faults[] = {SIGNAL_SEGV, SIGNAL_BUS, SIGNAL_FPE, SIGNAL_ILL, SIGNAL_TRAP};
     for (unsigned i = 0; i < ARRAY_LEN(faults); i++) {
-        install(faults[i], on_fault);
+        trap_install(faults[i], on_fault);
     }
 }
 
@@ -202,6 +193,9 @@ void entry_fix_rip(struct guest_regs *f);
 
 void entry_call(void)
 {
+    struct control *c = engine.control;
+    c->calls++;
+    c->vtime_ns = engine.machine->clock.now;
     syscall_dispatch(engine.current);
 }
 
@@ -209,8 +203,15 @@ void entry_fault(void)
 {
     struct task *t = engine.current;
     struct guest_regs *f = task_regs(t);
-    task_charge(t);
     f->rip = patch_original(t, f->rip);
+    if (pending_fault.is_slice_end) {
+        pending_fault.is_slice_end = false;
+        spin_slice_end(t);
+        task_return_to_guest(t);
+        return;
+    }
+    spin_entry(t);
+    task_charge(t);
     if (pending_fault.is_32bit_call) {
         pending_fault.is_32bit_call = false;
         trace_unknown(t, "32-bit system call", f->rax, 0, -38);

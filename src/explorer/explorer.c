@@ -376,8 +376,7 @@ static int prepare(struct explorer *x, const char ***names)
                                   .hide = o->hide,
                                   .node_names = *names,
                                   .node_count = count,
-                                  .wall_limit_ns = o->universe_wall_ns,
-                                  .spin_limit_ns = o->universe_spin_ns};
+                                  .wall_limit_ns = o->universe_wall_ns};
     uint64_t jobs = o->universes ? min_u64(o->jobs, o->universes) : o->jobs;
     return crew_init(&x->crew, &common, (size_t)max_u64(jobs, 1), x->err);
 }

@@ -26,9 +26,9 @@ struct explorer_options {
     const char *engine_path;
     struct hide *hide; /* store/hide.h; NULL: every line is kept */
     uint64_t seed;
-    uint32_t jobs;                               /* workers, at least 1 */
-    uint64_t wall_ns, virtual_ns, universes;     /* budgets; 0: none */
-    uint64_t universe_wall_ns, universe_spin_ns; /* limits of one universe; 0: none */
+    uint32_t jobs;                           /* workers, at least 1 */
+    uint64_t wall_ns, virtual_ns, universes; /* budgets; 0: none */
+    uint64_t universe_wall_ns;               /* limit of one universe; 0: none */
     /* Set by signal handlers: 1, end running universes at once and report; 2, drop them. */
     const volatile int *interrupts;
     /* A few times a second, and after each universe. May be NULL. */

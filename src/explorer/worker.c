@@ -1,6 +1,7 @@
 #include "explorer/worker.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -79,29 +80,37 @@ static void on_tick(void *ctx, uint64_t vtime_ns, uint64_t calls)
     }
 }
 
-/* A universe that was told to stop ends here and now: its record gets the end that the runner can
- * speak for. It has no digest. */
-static void record_stop(struct worker *w)
+/* A universe that was stopped ends here and now: its record gets the end that the runner can speak
+ * for. It has no digest. */
+static void record_stop(struct worker *w, enum event_end_reason reason)
 {
-    static const char text[24] = "stopped before its end"; /* padded to 8 */
-    struct event_end end = {.reason = END_STOPPED,
+    static const char zero[8];
+    cleanup_buf struct buf text = {0}, b = {0};
+    if (reason == END_WALL_LIMIT) {
+        buf_printf(&text, "not at its end after %" PRIu64 " s on the host",
+                   w->setup->wall_limit_ns / 1000000000);
+    } else {
+        buf_puts(&text, "stopped before its end");
+    }
+    struct event_end end = {.reason = reason,
                             .setup_complete = ingest_has_setup_complete(w->ingest)};
-    struct event head = {.size = sizeof head + sizeof end + sizeof text,
-                         .type = EVENT_END,
+    struct event head = {.type = EVENT_END,
                          .node = EVENT_NO_NODE,
                          .vtime_ns = w->vtime_ns,
                          .seq = w->next_seq,
-                         .length = (uint32_t)(sizeof end + strlen(text))};
-    cleanup_buf struct buf b = {0};
+                         .length = (uint32_t)(sizeof end + text.len)};
+    head.size = (uint32_t)round_up_u64(sizeof head + head.length, 8);
     buf_append(&b, &head, sizeof head);
     buf_append(&b, &end, sizeof end);
-    buf_append(&b, text, sizeof text);
+    buf_append(&b, text.data, text.len);
+    buf_append(&b, zero, head.size - b.len);
     on_event(w, (const struct event *)(const void *)b.data);
 }
 
 static bool is_setup_failure(const struct store_universe *u)
 {
-    return !u->setup_complete && !u->engine_error && u->end_reason != END_STOPPED;
+    return !u->setup_complete && !u->engine_error && u->end_reason != END_STOPPED &&
+           u->end_reason != END_WALL_LIMIT;
 }
 
 /* Borrows from worker and universe result. */
@@ -152,7 +161,6 @@ static void run_recorded(struct worker *w)
     struct universe_options o = {.engine_path = s->engine_path,
                                  .core = s->core,
                                  .wall_limit_ns = s->wall_limit_ns,
-                                 .spin_limit_ns = s->spin_limit_ns,
                                  .on_event = on_event,
                                  .on_tick = on_tick,
                                  .ctx = w,
@@ -162,8 +170,8 @@ static void run_recorded(struct worker *w)
         event_log_discard(w->log);
         give_up(w);
     }
-    if (r.stopped && !w->has_end) {
-        record_stop(w);
+    if ((r.stopped || r.out_of_time) && !w->has_end) {
+        record_stop(w, r.stopped ? END_STOPPED : END_WALL_LIMIT);
     }
     if (!w->log || event_log_close(w->log, &w->trouble)) {
         give_up(w);

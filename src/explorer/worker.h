@@ -20,9 +20,9 @@ struct worker_setup {
     struct hide *hide; /* lines to leave out of the stored log; or NULL */
     const char *const *node_names;
     size_t node_count;
-    uint64_t wall_limit_ns, spin_limit_ns; /* of a universe; universe.h */
-    int core;                              /* -1: not pinned */
-    int socket;                            /* to the explorer */
+    uint64_t wall_limit_ns; /* of a universe; universe.h */
+    int core;               /* -1: not pinned */
+    int socket;             /* to the explorer */
     struct worker_slot *slot;
 };
 

@@ -23,4 +23,15 @@
 #define SCHED_CLOCK_STREAK 50   /* clock reads in a row */
 #define SCHED_CALL_SLICE   5000 /* system calls without a switch */
 
+/* Loops without calls (kernel/sched/spin.h). */
+#define SPIN_STEPS       500u       /* instructions of a slice: 2 to 5 ms on the host */
+#define SPIN_SLICES      10u        /* of the first level: a virtual second in all */
+#define SPIN_SLICES_MORE 2u         /* of each further one: four times as long */
+#define SPIN_SLICE_NS    1000000ull /* virtual time of the first slice; doubles */
+#define SPIN_UNPLANNED   5u         /* of a stretch that is not in the plan; one more each time */
+#define SPIN_CREDIT      16u        /* stretches that are sliced after one that was a spin ... */
+#define SPIN_BUDGET      256u       /* ... with so many slices in all; twice as many each time */
+#define SPIN_PATIENCE_MS 500u       /* processor time before a spin is suspected; times 4 a level */
+#define SPIN_ALONE       60u /* times as much if only the end of the universe is waited for */
+
 #endif

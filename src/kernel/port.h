@@ -46,6 +46,9 @@ struct port {
     void (*prepare_thread)(struct machine *m, struct task *parent, struct task *child);
     /* The current host process has no guest task left: hands over to `next` and ends. */
     void (*exit_mm)(struct machine *m, struct task *next);
+    /* The current task, about to return to the guest, executes `n` instructions one by one; then,
+     * unless it enters the kernel before, spin_slice_end is called. */
+    void (*single_step)(struct task *t, uint32_t n);
     /* A system call site was trapped at `site` (address of the 0f 05): may patch it. */
     void (*site_trapped)(struct machine *m, struct task *t, uint64_t site);
     /* File pages [start, end) of `v` were mapped fresh, or may be executed from now on. */

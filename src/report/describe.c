@@ -311,7 +311,8 @@ static void end_event(const struct event *ev, struct description *d)
         [END_STOPPED] = "the universe was stopped",
         [END_DEADLOCK] = "every process waits for something that cannot come",
         [END_BRANCH] = "the command ended",
-        [END_NOT_COVERED] = "the universe ends: something is not covered"};
+        [END_NOT_COVERED] = "the universe ends: something is not covered",
+        [END_WALL_LIMIT] = "the universe was stopped: it took too long on the host"};
     struct event_end end = {0};
     d->class = CLASS_ENGINE;
     memcpy(&end, ev->payload, min_u64(ev->length, sizeof end));

@@ -20,6 +20,7 @@
 #include "abi/control.h"
 #include "abi/layout.h"
 #include "base/mem.h"
+#include "base/stream.h"
 #include "image/hostimport.h"
 #include "runner/plan_builder.h"
 
@@ -34,7 +35,11 @@ struct universe {
     struct control *control;
     pid_t group; /* the zygote's pid: the process group of the universe */
     uint64_t started_ns, tick_ns;
-    uint64_t last_calls, last_progress_ns;
+    struct plan_spin *spins; /* what the plan says about loops without calls */
+    size_t spin_count, spin_cap;
+    struct {
+        uint64_t count, hash;
+    } seen, told;          /* records of this attempt; those passed on by any */
     unsigned char *record; /* one event, copied out of the ring */
     size_t record_cap;
     bool ended; /* the END event was seen */
@@ -63,7 +68,8 @@ static int memory_file(const char *name, uint64_t size, struct err *err)
 static int make_control(struct universe *u, struct err *err)
 {
     uint64_t plan_off = round_up_u64(sizeof(struct control), PAGE_SIZE);
-    uint64_t plan_len = u->plan->bytes.len;
+    uint64_t spins_off = round_up_u64(u->plan->bytes.len, 8);
+    uint64_t plan_len = spins_off + u->spin_count * sizeof *u->spins;
     uint64_t ring_off = round_up_u64(plan_off + plan_len, PAGE_SIZE);
     uint64_t ahead_off = ring_off + RING_BYTES;
     uint64_t bytes = ahead_off + (u->o->import ? IMPORT_AHEAD_BYTES : 0);
@@ -86,10 +92,16 @@ static int make_control(struct universe *u, struct err *err)
     c->plan_len = plan_len;
     c->ring_off = ring_off;
     c->ring_len = RING_BYTES;
-    memcpy((char *)c + plan_off, u->plan->bytes.data, plan_len);
     if (u->o->import) {
         c->ahead_off = ahead_off;
         hostimport_share(u->o->import, (char *)c + ahead_off);
+    }
+    memcpy((char *)c + plan_off, u->plan->bytes.data, u->plan->bytes.len);
+    if (u->spin_count) {
+        struct plan *copy = (struct plan *)(void *)((char *)c + plan_off);
+        copy->spins = (struct plan_list){(uint32_t)spins_off, (uint32_t)u->spin_count};
+        copy->length = plan_len;
+        memcpy((char *)copy + spins_off, u->spins, u->spin_count * sizeof *u->spins);
     }
     return 0;
 }
@@ -195,6 +207,33 @@ static void note_end(struct universe *u, const struct event *e)
     u->ended = true;
 }
 
+static uint64_t hash_record(uint64_t hash, const unsigned char *p, size_t n)
+{
+    for (; n >= 8; n -= 8, p += 8) { /* records are whole words */
+        uint64_t word;
+        memcpy(&word, p, 8);
+        hash = stream_mix(hash ^ word);
+    }
+    return hash;
+}
+
+static void engine_error(struct universe *u, const char *fmt, ...) printf_like(2, 3);
+
+/* Passes a record on, unless an earlier attempt did: then the two must be equal. */
+static void take_record(struct universe *u)
+{
+    const struct event *e = (const struct event *)(void *)u->record;
+    u->seen.count++;
+    u->seen.hash = hash_record(u->seen.hash, u->record, e->size);
+    if (u->seen.count > u->told.count) {
+        u->told = u->seen;
+        note_end(u, e);
+        u->o->on_event(u->o->ctx, e);
+    } else if (u->seen.count == u->told.count && u->seen.hash != u->told.hash) {
+        engine_error(u, "run again because of a loop without calls, the universe took another way");
+    }
+}
+
 /* The ring is shared with processes that run hostile code: sizes are checked, not trusted. */
 static bool drain(struct universe *u)
 {
@@ -220,9 +259,7 @@ static bool drain(struct universe *u)
         }
         read_ring(u, tail, u->record, e.size);
         tail += e.size;
-        const struct event *full = (const struct event *)(void *)u->record;
-        note_end(u, full);
-        u->o->on_event(u->o->ctx, full);
+        take_record(u);
     }
     __atomic_store_n(&c->ring_tail, tail, __ATOMIC_RELEASE);
     __atomic_add_fetch(&c->ring_room, 1, __ATOMIC_RELEASE);
@@ -247,8 +284,6 @@ static bool serve_import(struct universe *u)
     syscall(SYS_futex, &c->import_state, FUTEX_WAKE, 1, NULL, NULL, 0);
     return true;
 }
-
-static void engine_error(struct universe *u, const char *fmt, ...) printf_like(2, 3);
 
 static void engine_error(struct universe *u, const char *fmt, ...)
 {
@@ -292,23 +327,13 @@ static bool reap(struct universe *u, int flags)
 static bool within_limits(struct universe *u)
 {
     uint64_t now = host_now();
-    struct control *c = u->control;
-    if (c->calls != u->last_calls) {
-        u->last_calls = c->calls;
-        u->last_progress_ns = now;
-    }
+    const struct control *c = u->control;
     if (u->o->stop && *u->o->stop) {
         u->r->stopped = true;
         return false;
     }
     if (u->o->wall_limit_ns && now - u->started_ns > u->o->wall_limit_ns) {
-        engine_error(u, "the universe took longer than %llu s of wall time",
-                     (unsigned long long)(u->o->wall_limit_ns / 1000000000));
-        return false;
-    }
-    if (u->o->spin_limit_ns && now - u->last_progress_ns > u->o->spin_limit_ns) {
-        engine_error(u, "a guest ran for %llu s without a single system call (a spin loop?)",
-                     (unsigned long long)(u->o->spin_limit_ns / 1000000000));
+        u->r->out_of_time = true;
         return false;
     }
     if (u->o->on_tick && now - u->tick_ns >= TICK_NS) {
@@ -324,7 +349,32 @@ static void wait_for_news(struct universe *u, uint32_t seen)
     syscall(SYS_futex, &u->control->notify, FUTEX_WAIT, seen, &ts, NULL, 0);
 }
 
-static void watch(struct universe *u)
+static void add_spin(struct plan_spin **spins, size_t *count, size_t *cap, struct plan_spin add)
+{
+    for (size_t i = 0; i < *count; i++) {
+        struct plan_spin *s = &(*spins)[i];
+        if (s->task == add.task && s->entries == add.entries) {
+            s->slices = max_u64(s->slices, add.slices);
+            return;
+        }
+    }
+    *ARRAY_PUSH(*spins, *count, *cap) = add;
+}
+
+void universe_note_spin(const struct event *e, struct plan_spin **spins, size_t *count, size_t *cap)
+{
+    struct event_decision d;
+    if (e->type != EVENT_DECISION || e->length < sizeof d) {
+        return;
+    }
+    memcpy(&d, e->payload, sizeof d);
+    if (d.stream == EVENT_DECISION_SPIN) {
+        add_spin(spins, count, cap, (struct plan_spin){d.value >> 16, d.index, d.value & 0xffff});
+    }
+}
+
+/* True if the universe is to be run again, with more known about its loops. */
+static bool watch(struct universe *u)
 {
     struct control *c = u->control;
     for (;;) {
@@ -332,21 +382,26 @@ static void watch(struct universe *u)
         uint32_t over = __atomic_load_n(&c->over, __ATOMIC_ACQUIRE);
         if (!drain(u)) {
             engine_error(u, "the event ring is damaged (a wild write of a guest?)");
-            return;
         }
         if (over == CONTROL_PANIC) {
             c->panic_text[sizeof c->panic_text - 1] = 0;
             engine_error(u, "%s", c->panic_text);
-            return;
+        }
+        if (u->r->engine_error) {
+            return false;
+        }
+        if (over == CONTROL_SPIN) {
+            add_spin(&u->spins, &u->spin_count, &u->spin_cap, c->spin);
+            return true;
         }
         if (over == CONTROL_ENDED) {
             if (!u->ended) {
                 engine_error(u, "the universe ended without its last event");
             }
-            return;
+            return false;
         }
         if (!serve_import(u) && (!reap(u, WNOHANG) || !within_limits(u))) {
-            return;
+            return false;
         }
         wait_for_news(u, seen);
     }
@@ -373,7 +428,29 @@ static void release(struct universe *u)
             close(fds[i]);
         }
     }
-    free(u->record);
+    u->control = NULL;
+    u->control_fd = u->arena_fd = u->data_fd = -1;
+}
+
+/* 0 or -1 with err; *again: it must be run once more. */
+static int attempt(struct universe *u, bool *again, struct err *err)
+{
+    *again = false;
+    u->seen.count = u->seen.hash = 0;
+    u->r->attempts++;
+    int status = make_control(u, err);
+    if (status == 0) {
+        status = start_engine(u, err);
+    }
+    if (status == 0) {
+        *again = watch(u);
+        if (!u->ended) {
+            u->r->virtual_ns = u->control->vtime_ns;
+        }
+        stop_everything(u);
+    }
+    release(u);
+    return status;
 }
 
 int universe_run(const struct plan_builder *plan, const struct universe_options *o,
@@ -382,23 +459,21 @@ int universe_run(const struct plan_builder *plan, const struct universe_options 
     struct universe u = {
         .plan = plan, .o = o, .r = r, .control_fd = -1, .arena_fd = -1, .data_fd = -1};
     *r = (struct universe_result){0};
-    u.started_ns = u.last_progress_ns = u.tick_ns = host_now();
-    int status = make_control(&u, err);
+    u.started_ns = u.tick_ns = host_now();
+    for (size_t i = 0; i < o->spin_count; i++) {
+        add_spin(&u.spins, &u.spin_count, &u.spin_cap, o->spins[i]);
+    }
+    int status = 0;
+    bool again = true;
     cpu_set_t before;
     bool restore = sched_getaffinity(0, sizeof before, &before) == 0;
     pin_to_core(o->core);
-    if (status == 0) {
-        status = start_engine(&u, err);
+    while (status == 0 && again) {
+        status = attempt(&u, &again, err);
     }
-    if (status == 0) {
-        watch(&u);
-        if (!u.ended) {
-            r->virtual_ns = u.control->vtime_ns;
-        }
-        stop_everything(&u);
-        r->wall_ns = host_now() - u.started_ns;
-    }
-    release(&u);
+    r->wall_ns = host_now() - u.started_ns;
+    free(u.record);
+    free(u.spins);
     if (restore) {
         sched_setaffinity(0, sizeof before, &before);
     }

@@ -338,8 +338,8 @@ void ingest_process(struct ingest *in, const struct event *ev)
 
 static void judge_setup(struct ingest *in, const struct property_example *at)
 {
-    bool cut_short =
-        !in->has_end || in->end.reason == END_STOPPED || in->end.reason == END_ENGINE_ERROR;
+    bool cut_short = !in->has_end || in->end.reason == END_STOPPED ||
+                     in->end.reason == END_WALL_LIMIT || in->end.reason == END_ENGINE_ERROR;
     bool complete = in->setup_complete || (in->has_end && in->end.setup_complete);
     if (complete || !cut_short) {
         rule_record(in, SETUP, NULL, complete, at);

@@ -19,7 +19,7 @@ from everett_exec import inside, missing
 
 # Programs of programs/ that use many processes, threads or sockets; fast ones.
 CHOSEN = ["bash", "python-threads", "python-subprocess", "python-asyncio", "go-http", "sqlite",
-          "node-http", "redis"]
+          "node-http", "redis", "spins"]
 RANDOM = ("import os, ctypes; libc = ctypes.CDLL(None); libc.getauxval.restype = ctypes.c_ulong; "
           "print(ctypes.string_at(libc.getauxval(25), 16).hex(), os.urandom(8).hex(), "
           "os.getpid(), hash('text'))")

@@ -6,6 +6,7 @@
 #include "kernel/node.h"
 #include "kernel/port.h"
 #include "kernel/sched/sched.h"
+#include "kernel/sched/spin.h"
 #include "kernel/signal/signal.h"
 #include "kernel/strace/strace.h"
 #include "kernel/syscalls/guestcalls.h"
@@ -154,6 +155,9 @@ void task_return_to_guest(struct task *t)
         signal_deliver(t);
     }
     set_time_page(m, t);
+    if (t->spin.entries >= t->spin.watch) {
+        spin_before_return(t);
+    }
 }
 
 void syscall_dispatch(struct task *t)
@@ -163,6 +167,7 @@ void syscall_dispatch(struct task *t)
     struct sysargs args = {regs->rax,
                            {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9}};
     regs->orig_rax = args.nr;
+    spin_entry(t);
     task_charge(t);
     m->sched.calls++;
     if (is_clock_read(args.nr)) {

@@ -59,6 +59,19 @@ struct credentials {
     uint32_t securebits;
 };
 
+/* kernel/sched/spin.h */
+struct task_spin {
+    uint64_t entries; /* into the kernel: calls and faults of its own */
+    uint64_t watch;   /* entries from which spin_before_return has something to do */
+    uint32_t slices;  /* that it lost since its last entry */
+    uint32_t told;    /* slices that the record knows of since then */
+    uint32_t credit;  /* stretches still to be sliced without being in the plan ... */
+    uint32_t budget;  /* ... and slices for them */
+    uint32_t found;   /* stretches of it that the plan knew so far */
+    bool stepped;     /* runs a slice, not freely */
+    bool paused;      /* has lost the processor: blocked, though it runs for the guest */
+};
+
 struct task_waiter {
     struct waiter waiter;
     struct task *task;
@@ -97,6 +110,7 @@ struct task {
     uint64_t robust_list, robust_list_len;
     uint64_t rseq;
     char comm[16];
+    struct task_spin spin;
     vtime cpu_time_ns;  /* modelled */
     vtime cpu_check_ns; /* whoever charges time calls cpu_timers_check from here on */
     vtime start_time;

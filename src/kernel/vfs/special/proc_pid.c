@@ -53,7 +53,7 @@ static char state_of(const struct task *t)
     case TASK_RUNNABLE:
         return 'R';
     case TASK_BLOCKED:
-        return 'S';
+        return t->spin.paused ? 'R' : 'S';
     case TASK_STOPPED:
         return 'T';
     default:
