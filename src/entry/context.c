@@ -15,7 +15,6 @@
 #include "kernel/task/task.h"
 
 #define SIGKILL_   9
-#define SIGCHLD_   17
 #define XSAVE_MASK 0xe7u /* x87, SSE, AVX, AVX-512: what a signal frame may show */
 
 static inline void xsaveopt(unsigned char *area)
@@ -206,7 +205,7 @@ static void die_with_runner(void)
 
 static long host_clone(void)
 {
-    return host6(__NR_clone, CLONE_PARENT | SIGCHLD_, 0, 0, 0, 0, 0);
+    return host6(__NR_clone, HOST_CLONE_FLAGS, 0, 0, 0, 0, 0);
 }
 
 static _Noreturn void run_forked_child(struct task *child)

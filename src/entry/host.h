@@ -5,7 +5,13 @@
 
 #include <asm/unistd.h>
 
+#include <linux/sched.h>
+
 #include "base/base.h"
+
+/* Processes of a universe are siblings below the runner; 17 is SIGCHLD. The filter lets nothing
+ * else pass. */
+#define HOST_CLONE_FLAGS (CLONE_PARENT | 17)
 
 static inline long host6(long nr, long a, long b, long c, long d, long e, long f)
 {

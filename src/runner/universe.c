@@ -32,7 +32,8 @@ struct universe {
     const struct universe_options *o;
     struct universe_result *r;
     int control_fd, arena_fd, data_fd;
-    struct control *control;
+    struct control *control; /* guests may scribble over it: what is read from it is checked */
+    uint64_t control_bytes, ring_off;
     pid_t group; /* the zygote's pid: the process group of the universe */
     uint64_t started_ns, tick_ns;
     struct plan_spin *spins; /* what the plan says about loops without calls */
@@ -85,12 +86,12 @@ static int make_control(struct universe *u, struct err *err)
     }
     struct control *c = u->control = p;
     c->magic = CONTROL_MAGIC;
-    c->bytes = bytes;
+    c->bytes = u->control_bytes = bytes;
     c->arena_fd = ENGINE_FD_ARENA;
     c->data_fd = ENGINE_FD_DATA;
     c->plan_off = plan_off;
     c->plan_len = plan_len;
-    c->ring_off = ring_off;
+    c->ring_off = u->ring_off = ring_off;
     c->ring_len = RING_BYTES;
     if (u->o->import) {
         c->ahead_off = ahead_off;
@@ -185,10 +186,9 @@ static int start_engine(struct universe *u, struct err *err)
 
 static void read_ring(const struct universe *u, uint64_t at, void *dst, size_t n)
 {
-    const struct control *c = u->control;
-    const unsigned char *ring = (const unsigned char *)c + c->ring_off;
-    uint64_t pos = at & (c->ring_len - 1);
-    size_t first = (size_t)min_u64(n, c->ring_len - pos);
+    const unsigned char *ring = (const unsigned char *)u->control + u->ring_off;
+    uint64_t pos = at & (RING_BYTES - 1);
+    size_t first = (size_t)min_u64(n, RING_BYTES - pos);
     memcpy(dst, ring + pos, first);
     memcpy((char *)dst + first, ring, n - first);
 }
@@ -258,6 +258,7 @@ static bool drain(struct universe *u)
             u->record = mem_zalloc(u->record_cap);
         }
         read_ring(u, tail, u->record, e.size);
+        memcpy(u->record, &e, sizeof e); /* as checked, whatever the ring holds by now */
         tail += e.size;
         take_record(u);
     }
@@ -276,7 +277,8 @@ static bool serve_import(struct universe *u)
     }
     memset(&c->import_response, 0, offsetof(struct import_response, payload));
     if (u->o->import) {
-        hostimport_serve(u->o->import, &c->import_request, &c->import_response);
+        struct import_request request = c->import_request; /* checked and used as one */
+        hostimport_serve(u->o->import, &request, &c->import_response);
     } else {
         c->import_response.result = -EINVAL;
     }
@@ -420,7 +422,7 @@ static void release(struct universe *u)
         if (u->o->import) {
             hostimport_unshare(u->o->import);
         }
-        munmap(u->control, u->control->bytes);
+        munmap(u->control, u->control_bytes);
     }
     int fds[] = {u->control_fd, u->arena_fd, u->data_fd};
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
