@@ -109,14 +109,39 @@ static void test_help(void **state)
     buf_free(&b);
 }
 
-int main(void)
+static const char *guide; /* docs/server.md */
+
+static void test_guide_has_the_table(void **state)
+{
+    struct buf table = {0}, text = {0};
+    char block[4096];
+    size_t n;
+    (void)state;
+    FILE *f = fopen(guide, "r");
+    assert_non_null(f);
+    while ((n = fread(block, 1, sizeof block, f)) > 0) {
+        buf_append(&text, block, n);
+    }
+    fclose(f);
+    server_config_help(&table, true);
+    if (!strstr(text.data, table.data)) {
+        fputs(table.data, stdout); /* to be put there; print_message() would cut it */
+        fail_msg("%s does not hold this table", guide);
+    }
+    buf_free(&table);
+    buf_free(&text);
+}
+
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_help),
+        cmocka_unit_test(test_guide_has_the_table),
     };
+    guide = argc > 1 ? argv[1] : "docs/server.md";
     int fd = mkstemp(path);
     if (fd < 0) {
         return 1;
