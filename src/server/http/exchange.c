@@ -388,6 +388,9 @@ void exchange_complete(struct exchange *x)
         x->found.route->end(&x->rq);
     }
     if (x->is_started) {
+        pthread_mutex_lock(&h->lock);
+        count(&h->stats, x); /* what the log tells is counted */
+        pthread_mutex_unlock(&h->lock);
         log_access(x);
     }
     response_fini(&x->rs);
@@ -396,9 +399,6 @@ void exchange_complete(struct exchange *x)
     buf_free(&x->path);
     pthread_mutex_lock(&h->lock);
     h->stats.active -= x->is_counted;
-    if (x->is_started) {
-        count(&h->stats, x);
-    }
     x->conn->live = NULL;
     x->conn->phase = CONN_HEAD;
     x->conn->since_ns = http_now_ns();

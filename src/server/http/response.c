@@ -192,6 +192,11 @@ enum MHD_Result response_queue(struct exchange *x)
     if (!r) {
         return MHD_NO;
     }
+    if (x->rs.read && x->rq.is_head) {
+        /* libmicrohttpd would end the body that HEAD has not with a last chunk, which a client
+         * takes for the next answer: as in HTTP/1.0, the end of the connection is the end. */
+        MHD_set_response_options(r, MHD_RF_HTTP_VERSION_1_0_ONLY, MHD_RO_END);
+    }
     enum MHD_Result result =
         add_headers(r, &x->rs) ? MHD_queue_response(x->rq.conn, x->rs.status, r) : MHD_NO;
     MHD_destroy_response(r);
