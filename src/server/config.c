@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/cleanup.h"
 #include "base/mem.h"
@@ -29,6 +30,10 @@ static const struct key keys[] = {
     {"public_url", VALUE_TEXT, AT(public_url), NULL, 0, 0,
      "how users reach the service when a proxy stands in front (`https://everett.example.org`); "
      "unset: from the listening address"},
+    {"trusted_proxies", VALUE_TEXT, AT(trusted_proxies), NULL, 0, 0,
+     "addresses, `;`-separated, of proxies whose `X-Forwarded-For` is believed: lock-out, limits "
+     "and "
+     "log then see the client's own address"},
     {"tls_cert", VALUE_TEXT, AT(tls_cert), NULL, 0, 0,
      "certificate chain (PEM file) to serve HTTPS; together with `tls_key`"},
     {"tls_key", VALUE_TEXT, AT(tls_key), NULL, 0, 0, "private key (PEM file) of `tls_cert`"},
@@ -284,6 +289,20 @@ void server_config_free(struct server_config *c)
         }
     }
     free(c);
+}
+
+bool server_config_lists(const char *list, const char *word)
+{
+    size_t want = strlen(word);
+    while (list && *list) {
+        list += strspn(list, "; ");
+        size_t len = strcspn(list, "; ");
+        if (len == want && want > 0 && strncasecmp(list, word, len) == 0) {
+            return true;
+        }
+        list += len;
+    }
+    return false;
 }
 
 void server_config_help(struct buf *b, bool as_markdown)

@@ -10,6 +10,7 @@
 struct server_config {
     char *listen;                  /* 127.0.0.1:8080 */
     char *public_url;              /* behind a proxy; NULL: from the listening address */
+    char *trusted_proxies;         /* addresses, `;`-separated, whose X-Forwarded-For is believed */
     char *tls_cert, *tls_key;      /* PEM files, both or none */
     uint64_t connections_max;      /* 1200 */
     uint64_t body_max;             /* bytes of a body that is kept in memory: 1 MiB */
@@ -33,6 +34,8 @@ struct server_config {
 /* `path` may not exist: defaults. NULL with `err`. */
 struct server_config *server_config_load(const char *path, struct err *err) must_check;
 void server_config_free(struct server_config *c); /* accepts NULL */
+/* Whether one of a `;`-separated list is `word`, without regard to case. `list` may be NULL. */
+bool server_config_lists(const char *list, const char *word);
 /* The table for people: plain text, or a table in Markdown. */
 void server_config_help(struct buf *b, bool as_markdown);
 

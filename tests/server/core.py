@@ -7,12 +7,14 @@ import http.client
 import os
 import pty
 import re
+import shutil
 import signal
 import socket
 import sqlite3
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 
 from service import Service, Tap, basic, bearer, expect, expect_in, read_all, status_of
@@ -368,6 +370,40 @@ def test_retention(tap, everett):
             expect(os.path.exists(os.path.join(s.dir, "trash")), False)
 
 
+def test_proxy(tap, everett):
+    def peer(s, value):
+        r = s.get("/healthz", {"X-Forwarded-For": value})
+        s.wait_log(r.headers["X-Request-Id"])
+        line = [l for l in s.log().splitlines() if r.headers["X-Request-Id"] in l][0]
+        return re.search(r"peer=(\S+)", line).group(1)
+
+    with tap.test("a trusted proxy says who asks; nobody else does"):
+        with Service(everett, "trusted_proxies = 192.0.2.7; 127.0.0.1\n") as s:
+            s.start()
+            expect(peer(s, "198.51.100.9"), "198.51.100.9")
+            expect(peer(s, "1.2.3.4, 2001:db8::9"), "2001:db8::9")
+            for bad in ("", "x", "1.2.3.4, evil", "1.2.3.4,", "1.2.3.4 event=forged", "9" * 500):
+                expect(peer(s, bad), "127.0.0.1", bad)
+        with Service(everett, "trusted_proxies = 127.0.0.11\n") as s:
+            s.start()
+            expect(peer(s, "198.51.100.9"), "127.0.0.1")
+
+
+def test_systemd(tap, everett):
+    with tap.test("systemd is told when the service is ready, and when it stops"):
+        path = os.path.join(tempfile.mkdtemp(), "notify")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+            listener.bind(path)
+            listener.settimeout(30)
+            with Service(everett, env={"NOTIFY_SOCKET": path}) as s:
+                s.start()
+                expect(listener.recv(100), b"READY=1\n")
+                expect(s.is_alive(), True)
+                expect(s.stop()[0], 0)
+                expect(listener.recv(100), b"STOPPING=1\n")
+        shutil.rmtree(os.path.dirname(path))
+
+
 def test_tls(tap, everett):
     with Service(everett) as s:
         cert, key = os.path.join(s.work, "cert.pem"), os.path.join(s.work, "key.pem")
@@ -412,6 +448,8 @@ def main():
     test_rate(tap, everett)
     test_retention(tap, everett)
     test_tls(tap, everett)
+    test_proxy(tap, everett)
+    test_systemd(tap, everett)
     return tap.finish()
 
 

@@ -78,7 +78,7 @@ void http_each_query(const struct http_request *rq, http_pair_fn *fn, void *ctx)
 /* Field of an application/x-www-form-urlencoded body in rq->body; the caller frees it; or NULL. */
 char *http_form(const struct http_request *rq, const char *name);
 const char *http_cookie(const struct http_request *rq, const char *name); /* or NULL */
-/* The peer's address as text. */
+/* The client's address as text: the peer's, or what a trusted proxy says. */
 void http_peer(const struct http_request *rq, char *out, size_t len);
 
 /* What a handler fills in. Default: status 200, no body. */

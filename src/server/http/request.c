@@ -1,11 +1,15 @@
 /* What handlers ask of a request. */
+#include <arpa/inet.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
 
+#include "server/config.h"
 #include "server/http/http_priv.h"
+#include "server/server.h"
 
 struct visit {
     const char *name; /* NULL: all */
@@ -131,14 +135,46 @@ char *http_form(const struct http_request *rq, const char *name)
     return NULL;
 }
 
-void http_peer(const struct http_request *rq, char *out, size_t len)
+static void direct_peer(const struct http_request *rq, char *out, size_t len)
 {
     const union MHD_ConnectionInfo *info =
         rq->conn ? MHD_get_connection_info(rq->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS) : NULL;
     const struct sockaddr *addr = info ? info->client_addr : NULL;
-    socklen_t addr_len = addr && addr->sa_family == AF_INET6 ? 28 : 16;
+    socklen_t addr_len = addr && addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                             : sizeof(struct sockaddr_in);
     if (!addr || getnameinfo(addr, addr_len, out, (socklen_t)len, NULL, 0, NI_NUMERICHOST)) {
         out[0] = 0;
+    }
+}
+
+static void take_last(void *ctx, const char *value)
+{
+    *(const char **)ctx = value;
+}
+
+/* What a proxy appends is the last element; whatever stands before it, the client may have made
+ * up. Only an address is taken. */
+void http_peer(const struct http_request *rq, char *out, size_t len)
+{
+    const char *value = NULL;
+    unsigned char binary[sizeof(struct in6_addr)];
+    char last[INET6_ADDRSTRLEN];
+    direct_peer(rq, out, len);
+    if (!rq->conn || !server_config_lists(rq->server->config->trusted_proxies, out)) {
+        return;
+    }
+    http_each_header(rq, "X-Forwarded-For", take_last, &value);
+    const char *comma = value ? strrchr(value, ',') : NULL;
+    const char *start = comma ? comma + 1 : value ? value : "";
+    start += strspn(start, " ");
+    size_t n = strcspn(start, " ");
+    bool is_alone = start[n + strspn(start + n, " ")] == 0;
+    if (is_alone && n < sizeof last && n < len) {
+        memcpy(last, start, n);
+        last[n] = 0;
+        if (inet_pton(AF_INET, last, binary) == 1 || inet_pton(AF_INET6, last, binary) == 1) {
+            memcpy(out, last, n + 1);
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <strings.h>
 
 #include "server/notify/notify_priv.h"
 
@@ -63,20 +62,6 @@ bool address_is_public(const struct sockaddr *addr)
         struct sockaddr_in6 in;
         memcpy(&in, addr, sizeof in);
         return is_public6(in.sin6_addr.s6_addr);
-    }
-    return false;
-}
-
-bool address_is_allowed(const char *list, const char *host)
-{
-    size_t want = strlen(host);
-    while (list && *list) {
-        list += strspn(list, "; ");
-        size_t len = strcspn(list, "; ");
-        if (len == want && want > 0 && strncasecmp(list, host, len) == 0) {
-            return true;
-        }
-        list += len;
     }
     return false;
 }

@@ -75,7 +75,7 @@ int notify_check_callback(const struct server *s, const char *url, struct err *e
     struct url_parts u;
     int r = url_parse(&u, url, err);
     if (r == 0 && is_refused_literal(u.host) &&
-        !address_is_allowed(s->config->callback_allow, u.host)) {
+        !server_config_lists(s->config->callback_allow, u.host)) {
         r = err_set(err, ERR_USAGE, "%s is not an address of the public Internet", u.host);
         err_hint(err, "an administrator may allow it by callback_allow");
     }
@@ -286,7 +286,7 @@ enum send_result callback_send(const struct sender *s, const char *kind, const c
         return SEND_NEVER;
     }
     struct guard g = {.sender = s,
-                      .is_allowed = address_is_allowed(s->config->callback_allow, u.host)};
+                      .is_allowed = server_config_lists(s->config->callback_allow, u.host)};
     CURL *c = curl_easy_init();
     struct curl_slist *headers = make_headers(kind, token);
     curl_easy_setopt(c, CURLOPT_CURLU, u.handle);

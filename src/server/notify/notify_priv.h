@@ -78,8 +78,6 @@ void callback_display(const char *kind, const char *url, struct buf *b);
 /* False for loopback, private, link-local, shared, multicast, documentation and other addresses
  * that are not of the public Internet (RFC 6890), also inside IPv6 mappings. */
 bool address_is_public(const struct sockaddr *addr);
-/* Whether `list` (`;`-separated) names the host. */
-bool address_is_allowed(const char *list, const char *host);
 
 /* ---- plan.c ---- */
 

@@ -109,6 +109,17 @@ static void test_help(void **state)
     buf_free(&b);
 }
 
+static void test_lists(void **state)
+{
+    (void)state;
+    assert_true(server_config_lists("a.example; 127.0.0.1", "127.0.0.1"));
+    assert_true(server_config_lists("A.example", "a.EXAMPLE"));
+    assert_false(server_config_lists("127.0.0.11", "127.0.0.1"));
+    assert_false(server_config_lists("a.example", "example"));
+    assert_false(server_config_lists(NULL, "a"));
+    assert_false(server_config_lists("", ""));
+}
+
 static const char *guide; /* docs/server.md */
 
 static void test_guide_has_the_table(void **state)
@@ -135,11 +146,9 @@ static void test_guide_has_the_table(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_help),
-        cmocka_unit_test(test_guide_has_the_table),
+        cmocka_unit_test(test_defaults), cmocka_unit_test(test_values),
+        cmocka_unit_test(test_errors),   cmocka_unit_test(test_help),
+        cmocka_unit_test(test_lists),    cmocka_unit_test(test_guide_has_the_table),
     };
     guide = argc > 1 ? argv[1] : "docs/server.md";
     int fd = mkstemp(path);
