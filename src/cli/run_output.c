@@ -220,10 +220,16 @@ static int end_json(const struct run_ending *e, struct err *err)
 {
     static const char *const words[] = {
         [RUN_PASSED] = "passed", [RUN_FAILED] = "failed", [RUN_SETUP_FAILED] = "setup_failed"};
+    static const char *const outcomes[] = {[EXPLORER_COMPLETED] = "completed",
+                                           [EXPLORER_INTERRUPTED] = "interrupted",
+                                           [EXPLORER_ABANDONED] = "abandoned",
+                                           [EXPLORER_SETUP_FAILED] = "setup_failed",
+                                           [EXPLORER_BROKEN] = "broken"};
     const struct explorer_progress *p = &e->summary->last;
     cleanup_buf struct buf b = {0};
-    buf_printf(&b, "{\"kind\":\"summary\",\"verdict\":\"%s\",\"universes\":%" PRIu64,
-               words[e->verdict], p->universes);
+    buf_printf(&b,
+               "{\"kind\":\"summary\",\"verdict\":\"%s\",\"outcome\":\"%s\",\"universes\":%" PRIu64,
+               words[e->verdict], outcomes[e->summary->outcome], p->universes);
     put_seconds(&b, "virtual_seconds", p->virtual_ns);
     put_seconds(&b, "wall_seconds", p->wall_ns);
     buf_printf(&b, ",\"engine_errors\":%" PRIu64 ",\"behaviours\":%" PRIu64, p->engine_errors,

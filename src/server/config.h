@@ -16,15 +16,16 @@ struct server_config {
     uint64_t body_max;             /* bytes of a body that is kept in memory: 1 MiB */
     uint64_t idle_seconds;         /* of a silent connection: 60 */
     uint64_t rate_per_minute;      /* API requests of one account: 600; 0: no limit */
-    uint64_t workers;              /* runs at once: 1 */
+    uint64_t workers;              /* runs at once: 1; 0: launches wait */
     uint64_t jobs;                 /* universes at once in a run; 0: all cores */
     uint64_t queue_max;            /* accepted launches that wait: 1000 */
     uint64_t duration_max_minutes; /* longest antithesis.duration: 1440 */
-    uint64_t registry_quota;       /* bytes of all blobs; 0: none */
-    uint64_t blob_max;             /* bytes of one blob: 20 GiB */
-    uint64_t keep_days;            /* finished runs older than this are removed; 0: kept */
-    uint64_t disk_budget;          /* bytes of DIR/runs; the oldest finished go first; 0: none */
-    char *smtp_url;                /* smtp://host:port or smtps://; NULL: no mail */
+    char *launchers; /* names besides basic_test that launch a run, `;`-separated; "*": any */
+    uint64_t registry_quota; /* bytes of all blobs; 0: none */
+    uint64_t blob_max;       /* bytes of one blob: 20 GiB */
+    uint64_t keep_days;      /* finished runs older than this are removed; 0: kept */
+    uint64_t disk_budget;    /* bytes of DIR/runs; the oldest finished go first; 0: none */
+    char *smtp_url;          /* smtp://host:port or smtps://; NULL: no mail */
     char *smtp_user, *smtp_password_file, *mail_from;
     char *callback_allow; /* hosts, `;`-separated, that callbacks may reach though they are
                              private addresses; NULL: none */

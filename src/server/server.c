@@ -20,6 +20,7 @@
 #include "server/housekeeping.h"
 #include "server/http/http.h"
 #include "server/notify/notify.h"
+#include "server/queue/queue.h"
 #include "server/registry/registry.h"
 
 static char *path_in(const char *dir, const char *name)
@@ -124,6 +125,10 @@ static int start_parts(struct server *s, struct err *err)
     if (!s->notifier) {
         return -1;
     }
+    s->queue = queue_start(s, err);
+    if (!s->queue) {
+        return -1;
+    }
     s->housekeeping = housekeeping_start(s, err);
     if (!s->housekeeping) {
         return -1;
@@ -149,8 +154,10 @@ void server_stop(struct server *s, unsigned grace_ms)
     if (!s) {
         return;
     }
+    queue_interrupt(s->queue); /* first: it ends the answers that wait for runs */
     http_stop(s->http, grace_ms);
     housekeeping_stop(s->housekeeping);
+    queue_stop(s->queue);
     notify_stop(s->notifier);
     registry_close(s->registry);
     auth_destroy(s->auth);

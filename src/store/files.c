@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -96,4 +98,22 @@ int files_read(const char *path, struct buf *out, struct err *err)
             return 0;
         }
     }
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st;
+    (void)type;
+    (void)at;
+    return remove(path) && errno != ENOENT ? -1 : 0;
+}
+
+int files_remove_tree(const char *path)
+{
+    enum { DIRECTORIES_OPEN_MAX = 16 };
+    struct stat st;
+    if (lstat(path, &st)) {
+        return errno == ENOENT ? 0 : -1;
+    }
+    return nftw(path, remove_one, DIRECTORIES_OPEN_MAX, FTW_DEPTH | FTW_PHYS);
 }

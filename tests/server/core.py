@@ -341,7 +341,7 @@ def test_retention(tap, everett):
         return s
 
     with tap.test("keep_days removes what is older, and never a run that has not ended"):
-        with prepared("keep_days = 30\n") as s:
+        with prepared("keep_days = 30\nworkers = 0\n") as s:
             old = [add_run(s, 1, 4, 40, 10), add_run(s, 2, 5, 31, 10), add_run(s, 3, 6, 400, 10)]
             stay = {add_run(s, 4, 3, 90, 10), add_run(s, 5, 1, 90, 10), add_run(s, 6, 4, 29, 10)}
             s.start()
@@ -351,7 +351,7 @@ def test_retention(tap, everett):
             expect(kept(s), stay)
             expect(os.listdir("/etc") != [], True)
     with tap.test("disk_budget removes the oldest ended runs until the rest fits"):
-        with prepared("disk_budget = 4MiB\n") as s:
+        with prepared("disk_budget = 4MiB\nworkers = 0\n") as s:
             runs = [add_run(s, i, 3 if i == 1 else 4, 10 - i, 1 << 20) for i in range(6)]
             s.start()
             s.wait_log("run %s: beyond disk_budget" % runs[3])

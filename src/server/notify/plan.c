@@ -167,6 +167,13 @@ static const char *secret_param(const struct run_summary *r, const char *name)
     return s && *s ? s : NULL;
 }
 
+/* Some are secrets by themselves: who knows them may post. */
+static const char *url_param(const struct run_summary *r, const char *name)
+{
+    const char *secret = secret_param(r, name);
+    return secret ? secret : summary_param(r, name);
+}
+
 /* "antithesis.integrations.slack.callback_url" and ".token"; and without the kind in the name,
  * deprecated, with ".type". */
 static int add_integration(const struct plan *p, const char *kind, struct err *err)
@@ -175,13 +182,13 @@ static int add_integration(const struct plan *p, const char *kind, struct err *e
     buf_printf(&name, "antithesis.integrations.%s.", kind);
     size_t len = name.len;
     buf_puts(&name, "callback_url");
-    const char *url = summary_param(p->run, name.data);
+    const char *url = url_param(p->run, name.data);
     name.len = len;
     buf_puts(&name, "token");
     const char *token = secret_param(p->run, name.data);
     const char *type = summary_param(p->run, "antithesis.integrations.type");
     if (!url && type && strcasecmp(type, kind) == 0) {
-        url = summary_param(p->run, "antithesis.integrations.callback_url");
+        url = url_param(p->run, "antithesis.integrations.callback_url");
         token = secret_param(p->run, "antithesis.integrations.token");
     }
     return url ? add_callback(p, kind, url, token, err) : 0;

@@ -1,11 +1,17 @@
 /* The queue of launches and the worker processes that run them.
  *
  * A launch is accepted when its row is committed. Runs wait in order of acceptance for one of
- * config->workers slots; a run is a child process `everett run --json --out ...`, whose lines
- * update the row and the live state. A server that starts again finds runs that were cut: those
- * whose duration is not used up start again as a continuation of the queue (their finished
- * universes are kept and reported as an incomplete run when nothing else can be done), and says so
- * in the run. */
+ * config->workers slots; a run is a child process `everett run --json --continue --out ...`, whose
+ * lines update the row and the live state. Runs that were cut, by the death of the server or of
+ * the child, go on where they were: finished universes are kept, and the time they took counts.
+ * After several deaths what there is is reported.
+ *
+ *   DIR/runs/ID/input/            the config image, unpacked
+ *   DIR/runs/ID/images            which stored image each reference means
+ *   DIR/runs/ID/images.json       [{"name","image","tag"}], of the registry where they come from it
+ *   DIR/runs/ID/faults.yaml       what parameters exclude, if anything
+ *   DIR/runs/ID/run/              the run directory
+ *   DIR/runs/ID/build_log.ndjson  {"timestamp","text","stream"} lines */
 #ifndef EVERETT_SERVER_QUEUE_QUEUE_H
 #define EVERETT_SERVER_QUEUE_QUEUE_H
 
@@ -46,6 +52,11 @@ struct launch {
 void launch_fini(struct launch *l);
 
 struct queue *queue_start(struct server *s, struct err *err) must_check;
+/* Tells all jobs and waiters that the server stops; returns at once. Accepts NULL. */
+void queue_interrupt(struct queue *q);
+bool queue_is_stopping(struct queue *q);
+/* Waits until running runs have reported what they have; they go on at the next start. Accepts
+ * NULL. */
 void queue_stop(struct queue *q);
 
 /* Checks the parameters (platform.md 5.1: names and types as users send them; unknown ones kept),
@@ -71,6 +82,11 @@ typedef int launch_fn(void *ctx, const struct launch *l);
 int queue_each(struct queue *q, const struct launch_filter *f, launch_fn *fn, void *ctx,
                struct err *err) must_check;
 const char *queue_status_word(enum launch_status s); /* of the API */
+
+/* Commands at moments are replays, which cost as much as a run does: a few at a time. False: as
+ * many as there may be. */
+bool queue_take_shell(struct queue *q);
+void queue_give_shell(struct queue *q);
 
 /* DIR/runs/ID, /run and /build_log.ndjson below it; the caller frees it. */
 char *queue_run_dir(const struct queue *q, const char *run_id);

@@ -62,7 +62,7 @@ static void test_errors(void **state)
         {"\nlisden = a:1\n", ":2: there is no key `lisden`", "--help-config"},
         {"work = 1\n", "there is no key `work`", "`workers`"},
         {"workers = many\n", ":1: workers: `many` is not a number", NULL},
-        {"workers = 0\n", "out of range: from 1 to 256", NULL},
+        {"queue_max = 0\n", "out of range: from 1 to 1000000", NULL},
         {"workers = -1\n", "is not a number", NULL},
         {"workers = 1MiB\n", "is not a number", NULL},
         {"workers = 99999999999999999999\n", "is not a number", NULL},
