@@ -17,8 +17,10 @@
 #include "server/registry/registry.h"
 #include "server/server.h"
 
-static const char *const family_names[STATS_FAMILIES] = {
-    [FAMILY_PAGE] = "page", [FAMILY_API] = "api", [FAMILY_REGISTRY] = "registry"};
+static const char *const family_names[STATS_FAMILIES] = {[FAMILY_PAGE] = "page",
+                                                         [FAMILY_API] = "api",
+                                                         [FAMILY_LAUNCH] = "launch",
+                                                         [FAMILY_REGISTRY] = "registry"};
 
 static void head(struct buf *b, const char *name, const char *type, const char *help)
 {

@@ -4,5 +4,6 @@
 const struct router_table router_tables[] = {
     {server_routes, &server_route_count},
     {registry_routes, &registry_route_count},
+    {api_routes, &api_route_count},
 };
 const size_t router_table_count = ARRAY_LEN(router_tables);

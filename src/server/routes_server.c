@@ -1,4 +1,4 @@
-/* Health, metrics and version. */
+/* Health and metrics. */
 #include <string.h>
 
 #include "server/http/http.h"
@@ -32,18 +32,9 @@ static void readyz(struct http_request *rq, struct http_response *rs)
     plain(rs, 200, "ok\n");
 }
 
-static void version(struct http_request *rq, struct http_response *rs)
-{
-    (void)rq;
-    buf_puts(&rs->body,
-             "{\"latest_api_version\":\"v1\",\"release_version\":\"" EVERETT_VERSION "\"}\n");
-    http_json(rs, 200);
-}
-
 const struct http_route server_routes[] = {
     {HTTP_GET, "/healthz", FAMILY_PAGE, SCOPE_PUBLIC, BODY_NONE, healthz, NULL, NULL, NULL},
     {HTTP_GET, "/readyz", FAMILY_PAGE, SCOPE_PUBLIC, BODY_NONE, readyz, NULL, NULL, NULL},
     {HTTP_GET, "/metrics", FAMILY_API, SCOPE_READ, BODY_NONE, metrics_handle, NULL, NULL, NULL},
-    {HTTP_GET, "/api/version", FAMILY_API, SCOPE_PUBLIC, BODY_NONE, version, NULL, NULL, NULL},
 };
 const size_t server_route_count = ARRAY_LEN(server_routes);

@@ -74,6 +74,12 @@ void error_fill(enum http_family family, struct http_response *rs, unsigned stat
     case FAMILY_REGISTRY:
         http_error_code(rs, status, registry_code(status), text);
         break;
+    case FAMILY_LAUNCH:
+        buf_printf(&rs->body, "{\"statusCode\":%u,\"runId\":null,\"message\":", status);
+        buf_json_string(&rs->body, text, strlen(text));
+        buf_puts(&rs->body, "}\n");
+        http_json(rs, status);
+        break;
     case FAMILY_API:
         buf_puts(&rs->body, "{\"message\":");
         buf_json_string(&rs->body, text, strlen(text));

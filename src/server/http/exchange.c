@@ -185,7 +185,7 @@ static uint64_t peer_key(const struct http_request *rq)
 static bool check_rate(struct exchange *x)
 {
     struct http_server *h = x->http;
-    if (x->rq.family != FAMILY_API) {
+    if (x->rq.family != FAMILY_API && x->rq.family != FAMILY_LAUNCH) {
         return true;
     }
     uint64_t key = x->rq.who.account ? (uint64_t)x->rq.who.account : peer_key(&x->rq);

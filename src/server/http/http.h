@@ -36,9 +36,10 @@ enum scope {
 
 /* How a route reports errors and asks for credentials. */
 enum http_family {
-    FAMILY_PAGE, /* HTML; redirects to /login; unsafe methods need the form field `csrf` when the
-                    credentials are a session cookie, and the Origin to be ours */
-    FAMILY_API,  /* {"message": TEXT}; session cookies are accepted for safe methods only */
+    FAMILY_PAGE,   /* HTML; redirects to /login; unsafe methods need the form field `csrf` when the
+                      credentials are a session cookie, and the Origin to be ours */
+    FAMILY_API,    /* {"message": TEXT}; session cookies are accepted for safe methods only */
+    FAMILY_LAUNCH, /* {"statusCode", "runId": null, "message"}; no session cookies */
     FAMILY_REGISTRY, /* {"errors": [{"code","message","detail"}]}; 401 with WWW-Authenticate Basic
                       */
 };

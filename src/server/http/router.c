@@ -136,7 +136,10 @@ enum http_family router_family(const char *path)
     static const struct {
         const char *prefix;
         enum http_family family;
-    } rows[] = {{"/v2", FAMILY_REGISTRY}, {"/api", FAMILY_API}};
+    } rows[] = {{"/v2", FAMILY_REGISTRY},
+                {"/api/v1/launch", FAMILY_LAUNCH},
+                {"/api/v1/launch_experiment", FAMILY_LAUNCH},
+                {"/api", FAMILY_API}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         size_t len = strlen(rows[i].prefix);
         if (strncmp(path, rows[i].prefix, len) == 0 && (!path[len] || path[len] == '/')) {

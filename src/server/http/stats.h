@@ -4,7 +4,7 @@
 
 #include "base/base.h"
 
-#define STATS_FAMILIES 3u /* enum http_family */
+#define STATS_FAMILIES 4u /* enum http_family */
 #define STATS_STATUSES 600u
 #define STATS_BOUNDS   7u
 

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "report/describe.h"
 #include "report/text.h"
+#include "store/hide.h"
 #include "store/json_lenient.h"
 #include "store/moment.h"
 #include "store/store.h"
@@ -134,7 +135,7 @@ bool event_view_load(struct event_view *v, const struct event *ev)
     v->ev = ev;
     switch (ev->type) {
     case EVENT_OUTPUT:
-        return ev->length >= sizeof(struct event_output);
+        return ev->length >= sizeof(struct event_output) && !hide_is_hidden(ev);
     case EVENT_COMPOSER:
         note_command(v);
         return true;
