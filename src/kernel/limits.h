@@ -32,6 +32,6 @@
 #define SPIN_CREDIT      16u        /* stretches that are sliced after one that was a spin ... */
 #define SPIN_BUDGET      256u       /* ... with so many slices in all; twice as many each time */
 #define SPIN_PATIENCE_MS 500u       /* processor time before a spin is suspected; times 4 a level */
-#define SPIN_ALONE       60u /* times as much if only the end of the universe is waited for */
+#define SPIN_ALONE_MS    5000u      /* ... if only the end of the universe is waited for */
 
 #endif

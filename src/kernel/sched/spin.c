@@ -42,12 +42,20 @@ static uint32_t planned(struct task *t)
     return (uint32_t)slices;
 }
 
+/* A stretch runs freely after so many slices, unless the plan knows better. */
+static uint32_t next_level(uint32_t slices)
+{
+    return slices < SPIN_SLICES
+               ? SPIN_SLICES
+               : slices + SPIN_SLICES_MORE - (slices - SPIN_SLICES) % SPIN_SLICES_MORE;
+}
+
 /* The record gets to know a stretch level by level, each where the attempt before ran freely: so
  * that an attempt with more levels repeats what the others have told. */
 static void tell(struct task *t)
 {
     struct task_spin *s = &t->spin;
-    uint32_t level = spin_slices_wanted(t);
+    uint32_t level = next_level(s->slices);
     if (s->told >= level) {
         return;
     }
@@ -126,9 +134,14 @@ static bool others_wait(const struct task *t)
 
 uint32_t spin_slices_wanted(const struct task *t)
 {
-    uint32_t s = t->spin.slices;
-    return s < SPIN_SLICES ? SPIN_SLICES
-                           : s + SPIN_SLICES_MORE - (s - SPIN_SLICES) % SPIN_SLICES_MORE;
+    const struct machine *m = t->m;
+    uint32_t slices = next_level(t->spin.slices);
+    while (!others_wait(t) && slices < 32 &&
+           m->clock.now + (SPIN_SLICE_NS << slices) < m->ends_at) {
+        slices +=
+            SPIN_SLICES_MORE; /* nothing can happen before the end: one more attempt will do */
+    }
+    return slices;
 }
 
 uint64_t spin_patience_ms(const struct task *t)
@@ -139,5 +152,5 @@ uint64_t spin_patience_ms(const struct task *t)
     if (others_wait(t)) {
         return ms;
     }
-    return t->m->ends_at ? ms * SPIN_ALONE : UINT64_MAX;
+    return t->m->ends_at ? SPIN_ALONE_MS : UINT64_MAX;
 }
