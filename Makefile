@@ -1,7 +1,7 @@
 # A thin front door: Meson does the work. BUILD may name another build directory.
 BUILD ?= build
 
-.PHONY: all product images demo check bench asan lint fuzz install clean deps
+.PHONY: all product images demo check e2e bench asan lint fuzz install clean deps
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -32,6 +32,12 @@ demo:
 check: deps
 	$(MAKE) all
 	meson test -C $(BUILD) --print-errorlogs
+
+# The service with real clients, browsers and the tutorial's flow; writes $(BUILD)/e2e.json. Tools
+# that are not installed are unpacked or built below $(BUILD)/tools; what cannot be had is skipped.
+e2e: deps
+	$(MAKE) all
+	python3 tests/e2e/e2e.py $(BUILD)
 
 bench: all images
 	python3 bench/bench.py --build $(BUILD)
