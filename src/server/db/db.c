@@ -22,18 +22,20 @@ struct cached {
 };
 
 struct db {
-    struct db *next; /* in the pool's free list */
+    struct db *next; /* in the pool's list of free, used or extra ones */
     struct db_pool *pool;
-    sqlite3 *handle; /* NULL until first used */
+    pthread_t holder; /* while it is lent */
+    bool is_extra;    /* beyond the pool: closed when it comes back */
+    sqlite3 *handle;  /* NULL until first used */
     struct cached *cache;
     size_t cache_count, cache_cap;
 };
 
 struct db_pool {
     char *path;
-    pthread_mutex_t lock; /* for `free` */
+    pthread_mutex_t lock; /* for the lists */
     pthread_cond_t freed;
-    struct db *free;
+    struct db *free, *lent;
     struct db all[POOL_SIZE];
 };
 
@@ -176,14 +178,37 @@ void db_pool_close(struct db_pool *p)
     free(p);
 }
 
+static bool holds_one(const struct db_pool *p, pthread_t thread)
+{
+    for (const struct db *db = p->lent; db; db = db->next) {
+        if (pthread_equal(db->holder, thread)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A thread that holds one already must not wait for another: the others may all wait like it. */
 struct db *db_get(struct db_pool *p)
 {
+    pthread_t self = pthread_self();
     pthread_mutex_lock(&p->lock);
-    while (!p->free) {
+    struct db *db = NULL;
+    if (!p->free && holds_one(p, self)) {
+        db = mem_zalloc(sizeof *db);
+        db->pool = p;
+        db->is_extra = true;
+    }
+    while (!db && !p->free) {
         pthread_cond_wait(&p->freed, &p->lock);
     }
-    struct db *db = p->free;
-    p->free = db->next;
+    if (!db) {
+        db = p->free;
+        p->free = db->next;
+    }
+    db->holder = self;
+    db->next = p->lent;
+    p->lent = db;
     pthread_mutex_unlock(&p->lock);
     return db;
 }
@@ -202,10 +227,21 @@ void db_put(struct db_pool *p, struct db *db)
         db_rollback(db);
     }
     pthread_mutex_lock(&p->lock);
-    db->next = p->free;
-    p->free = db;
-    pthread_cond_signal(&p->freed);
+    struct db **link = &p->lent;
+    while (*link != db) {
+        link = &(*link)->next;
+    }
+    *link = db->next;
+    if (!db->is_extra) {
+        db->next = p->free;
+        p->free = db;
+        pthread_cond_signal(&p->freed);
+    }
     pthread_mutex_unlock(&p->lock);
+    if (db->is_extra) {
+        db_close(db);
+        free(db);
+    }
 }
 
 sqlite3_stmt *db_prepare(struct db *db, const char *sql, struct err *err)

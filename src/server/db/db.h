@@ -16,8 +16,9 @@ struct db; /* one connection */
 /* Creates or migrates the database. NULL with `err`. */
 struct db_pool *db_pool_open(const char *path, struct err *err) must_check;
 void db_pool_close(struct db_pool *p);
-/* Blocks until a connection is free; never fails (a connection that cannot be opened is reported by
- * the first statement). */
+/* Blocks until a connection is free, but not in a thread that holds one already (from within a
+ * visitor, say), which gets another; never fails (a connection that cannot be opened is reported by
+ * the first statement). Put it back in the same thread. */
 struct db *db_get(struct db_pool *p);
 void db_put(struct db_pool *p, struct db *db); /* rolls back an open transaction */
 

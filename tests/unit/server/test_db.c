@@ -170,6 +170,32 @@ static void test_threads(void **state)
     assert_int_equal(count(*state, 3), 20 * 50);
 }
 
+/* Each holds one connection and asks for a second: nobody waits for ever. */
+static void *nest(void *arg)
+{
+    struct db_pool *p = arg;
+    for (int i = 0; i < 20; i++) {
+        struct db *outer = db_get(p), *inner = db_get(p);
+        add(inner, 5);
+        db_put(p, inner);
+        add(outer, 5);
+        db_put(p, outer);
+    }
+    return NULL;
+}
+
+static void test_nested(void **state)
+{
+    pthread_t threads[20];
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, nest, *state), 0);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+        pthread_join(threads[i], NULL);
+    }
+    assert_int_equal(count(*state, 5), 20 * 20 * 2);
+}
+
 /* The child tells what it committed, one byte each, and is killed in the middle. */
 static void test_kill_keeps_commits(void **state)
 {
@@ -275,6 +301,7 @@ int main(void)
         cmocka_unit_test(test_put_rolls_back),
         cmocka_unit_test(test_begin_after_open_read),
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_nested),
         cmocka_unit_test(test_kill_keeps_commits),
         cmocka_unit_test(test_open_at_once),
         cmocka_unit_test(test_newer_is_refused),
