@@ -25,6 +25,12 @@ openTarget();
 
 let failure = -1;
 const nextFailure = (by) => {
+  const link = $(`.pager a[rel=${by > 0 ? "next" : "prev"}]`);
+  if ($("[data-scene]") && !$(".prop")) { // the page of one failure
+    if (link) location.assign(link.href);
+    else say("no other failure that way");
+    return;
+  }
   const failed = $$(".prop.failed").filter((prop) => !prop.hidden);
   if (!failed.length) return say("no failures");
   failure = (failure + by + failed.length + (failure < 0 && by < 0 ? 1 : 0)) % failed.length;

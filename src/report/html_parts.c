@@ -34,6 +34,11 @@ void html_seconds(struct buf *b, uint64_t vtime_ns)
     buf_printf(b, "%" PRIu64 ".%03" PRIu64 " s", vtime_ns / 1000000000, vtime_ns / 1000000 % 1000);
 }
 
+void html_part_heading(struct buf *b, const struct scene *sc, const char *text)
+{
+    buf_printf(b, "<h%u class=\"part\">%s</h%u>", sc->heading, text, sc->heading);
+}
+
 void html_help(struct buf *b, const struct html_key *keys, size_t count)
 {
     buf_puts(b, "<dialog class=\"help\" aria-labelledby=\"h-keys\"><h2 id=\"h-keys\">Keys</h2>"

@@ -75,6 +75,8 @@ void plot_curve(struct buf *b, const char *curve_json, uint64_t inevitable_ns);
 void html_copy(struct buf *b, const char *text);
 /* "18.402 s" */
 void html_seconds(struct buf *b, uint64_t vtime_ns);
+/* A heading of a part of a scene; `text` is markup. */
+void html_part_heading(struct buf *b, const struct scene *sc, const char *text);
 const char *html_mark(enum verdict v);          /* a character */
 const char *html_verdict_class(enum verdict v); /* CSS class */
 

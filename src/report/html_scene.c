@@ -88,7 +88,8 @@ void html_story(struct buf *b, struct report *r, const struct scene *sc, const c
     bool *chosen = mem_zalloc(sc->story_count * sizeof *chosen);
     choose(sc, chosen);
     size_t left_out = 0;
-    buf_puts(b, "<h5>What happened</h5>\n<ol class=\"story\">\n");
+    html_part_heading(b, sc, "What happened");
+    buf_puts(b, "\n<ol class=\"story\">\n");
     for (size_t i = 0; i < sc->story_count; i++) {
         if (chosen[i]) {
             sentence(b, r, sc, &sc->story[i], anchor);
@@ -151,8 +152,9 @@ void html_log(struct buf *b, struct report *r, const struct scene *sc, const cha
         store_universe_free(&u);
     }
     err_clear(&err);
-    buf_puts(b, "<div class=\"logbox\"><div class=\"logbar\"><h5>Log, all nodes</h5>"
-                "<span class=\"logcount\" role=\"status\"></span><input type=\"search\" class=\"js "
+    buf_puts(b, "<div class=\"logbox\"><div class=\"logbar\">");
+    html_part_heading(b, sc, "Log, all nodes");
+    buf_puts(b, "<span class=\"logcount\" role=\"status\"></span><input type=\"search\" class=\"js "
                 "logfilter\" placeholder=\"filter (regex)\" "
                 "aria-label=\"Filter log lines\"></div>\n");
     buf_printf(b,
@@ -190,7 +192,8 @@ static void column(struct buf *b, struct report *r, const struct counterpart_sid
                    uint64_t universe, const char *what)
 {
     buf_printf(b,
-               "<div><h5>Universe %" PRIu64 ": %s</h5><ol class=\"log\" tabindex=\"0\" "
+               "<div><p class=\"part\">Universe %" PRIu64
+               ": %s</p><ol class=\"log\" tabindex=\"0\" "
                "aria-label=\"Universe %" PRIu64 ": %s\">\n",
                universe, what, universe, what);
     side_lines(b, r, side);
@@ -202,8 +205,9 @@ void html_counterpart(struct buf *b, struct report *r, const struct scene *sc,
 {
     char clock[VTIME_TEXT_MAX];
     vtime_clock(c->differs_ns, clock);
-    buf_puts(b,
-             "<section class=\"counterpart\"><h5>The same history without the failure</h5>\n<p>");
+    buf_puts(b, "<section class=\"counterpart\">");
+    html_part_heading(b, sc, "The same history without the failure");
+    buf_puts(b, "\n<p>");
     buf_printf(b,
                c->has_common_past
                    ? "Universe %" PRIu64 " shares its past with this one and does not fail. "

@@ -324,7 +324,8 @@ static int gather(void *ctx, const struct event *ev)
 int scene_load(struct scene *sc, struct report *r, const struct property_example *x,
                const struct scene_limits *limits, struct err *err)
 {
-    *sc = (struct scene){.universe = x->universe, .moment_ns = x->vtime_ns, .moment_seq = x->seq};
+    *sc = (struct scene){
+        .heading = 5, .universe = x->universe, .moment_ns = x->vtime_ns, .moment_seq = x->seq};
     struct gatherer g = {.sc = sc, .r = r, .limits = limits};
     uint64_t around = limits->around_ns;
     uint64_t from = limits->log_only && x->vtime_ns > around ? x->vtime_ns - around : 0;

@@ -39,6 +39,7 @@ struct scene_dot {
 };
 
 struct scene {
+    unsigned heading; /* level of the headings of its parts; 5 after scene_load */
     uint64_t universe;
     uint64_t moment_ns, moment_seq;
     uint64_t from_ns, to_ns; /* of the timeline: from set-up on */

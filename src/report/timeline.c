@@ -197,8 +197,9 @@ void html_timeline(struct buf *b, struct report *r, const struct scene *sc)
 {
     struct picture p = {.b = b, .r = r, .sc = sc};
     place_rows(&p);
-    buf_puts(b, "<figure class=\"timeline\"><figcaption><h5>Timeline</h5>"
-                "<span class=\"key\"><i class=\"k-band\"></i>fault</span>"
+    buf_puts(b, "<figure class=\"timeline\"><figcaption>");
+    html_part_heading(b, sc, "Timeline");
+    buf_puts(b, "<span class=\"key\"><i class=\"k-band\"></i>fault</span>"
                 "<span class=\"key\"><i class=\"k-down\"></i>node down</span>"
                 "<span class=\"key\"><i class=\"k-bar\"></i>command</span>"
                 "<span class=\"key\"><i class=\"k-ok\"></i>assertion true</span>"

@@ -24,6 +24,7 @@ struct auth;
 struct registry;
 struct queue;
 struct notifier;
+struct reports;
 
 struct server {
     char *dir;   /* absolute */
@@ -34,6 +35,7 @@ struct server {
     struct registry *registry;
     struct queue *queue;
     struct notifier *notifier;
+    struct reports *reports;
     struct housekeeping *housekeeping;
     struct http_server *http;
     int64_t started_unix;
