@@ -306,8 +306,9 @@ def test_callbacks(tap, runs, sink):
         expect(discord["allowed_mentions"], {"parse": []})
         expect_in("\\<script\\>", discord["content"])
     with tap.test("a token is forgotten once it was used, and a hook's URL is in no message"):
-        rows = runs.sql("SELECT count(*) FROM notification WHERE secret IS NOT NULL")
-        expect(rows[0][0], 0)
+        for table, column in (("notification", "secret"), ("run", "secrets")):
+            rows = runs.sql("SELECT count(*) FROM %s WHERE %s IS NOT NULL" % (table, column))
+            expect(rows[0][0], 0, table)
         expect(TOKEN in runs.log or "secretpart" in runs.log, False)
     with tap.test("a receiver that is busy or gone is asked again, one that refuses is not"):
         for status, state in ((500, "waiting"), (429, "waiting"), (404, "failed"), (401, "failed"),
@@ -320,6 +321,17 @@ def test_callbacks(tap, runs, sink):
         expect(any(p[0] == "/elsewhere" for p in sink.posts), False)
         run = runs.add({prefix + "slack.callback_url": "http://127.0.0.1:1/"})
         expect(runs.notify("end", run)[0]["state"], "waiting")
+    with tap.test("a run that is reported twice keeps the token of what still waits"):
+        sink.statuses["/later"] = 503
+        run = runs.add({prefix + "github.callback_url": sink.url("/later")},
+                       {prefix + "github.token": TOKEN})
+        runs.notify("end", run)
+        rows = runs.notify("end", run)
+        expect([(r["state"], r["attempts"]) for r in rows], [("waiting", 1)])
+        sink.statuses["/later"] = 201
+        runs.sql("UPDATE notification SET next = 0 WHERE run = ?", run)
+        expect(runs.notify("resume", run)[0]["state"], "sent")
+        expect(sink.posts[-1][1]["Authorization"], "Bearer " + TOKEN)
 
 
 def test_forged(tap, s, runs, smtp, sink):

@@ -123,15 +123,30 @@ static int add_mail(void *ctx, const char *word, struct err *err)
 }
 
 /* A status that still waits must not overtake the one that replaces it. */
-static int drop_waiting(const struct plan *p, const char *kind, struct err *err)
+static int drop_waiting(const struct plan *p, const char *kind, const char *payload,
+                        struct err *err)
 {
-    sqlite3_stmt *st = db_prepare(
-        p->db, "DELETE FROM notification WHERE run = ? AND kind = ? AND state = 'waiting'", err);
+    sqlite3_stmt *st = db_prepare(p->db,
+                                  "DELETE FROM notification WHERE run = ? AND kind = ?"
+                                  " AND payload <> ? AND state = 'waiting'",
+                                  err);
     if (!st) {
         return -1;
     }
     db_text(st, 1, p->run_id);
     db_text(st, 2, kind);
+    db_text(st, 3, payload);
+    return db_run(p->db, st, err);
+}
+
+/* The tokens are in the rows that still need them. */
+static int forget_secrets(const struct plan *p, struct err *err)
+{
+    sqlite3_stmt *st = db_prepare(p->db, "UPDATE run SET secrets = NULL WHERE id = ?", err);
+    if (!st) {
+        return -1;
+    }
+    db_text(st, 1, p->run_id);
     return db_run(p->db, st, err);
 }
 
@@ -156,7 +171,7 @@ static int add_callback(const struct plan *p, const char *kind, const char *url,
                       .payload = payload,
                       .secret = hidden,
                       .refused = is_fine ? NULL : why.msg};
-    int r = drop_waiting(p, kind, err) || insert(p, &row, err) ? -1 : 0;
+    int r = drop_waiting(p, kind, payload, err) || insert(p, &row, err) ? -1 : 0;
     explicit_bzero(hidden, strlen(hidden));
     return r;
 }
@@ -216,6 +231,7 @@ int plan_run(struct server *s, const char *run_id, bool is_end, struct err *err)
         .server = s, .db = db_get(s->db), .run = &run, .run_id = run_id, .is_end = is_end};
     int r = db_begin(p.db, err);
     r = r ? r : add_all(&p, err);
+    r = r || !is_end ? r : forget_secrets(&p, err);
     r = r ? r : db_commit(p.db, err);
     db_put(s->db, p.db);
     summary_fini(&run);
