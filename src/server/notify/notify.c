@@ -1,4 +1,5 @@
-/* The notifier: one thread that sends what is due, and sleeps until the next is. */
+/* The notifier: a few threads that send what is due and sleep until the next is, so that a receiver
+ * that does not answer holds up nobody but those behind the same one. */
 #include "server/notify/notify.h"
 
 #include <curl/curl.h>
@@ -14,14 +15,31 @@
 #include "server/notify/notify_priv.h"
 #include "server/server.h"
 
+#define SENDERS 4u
+/* Rows looked at for one that is due: those in flight, and what waits for these, are passed over.
+ */
+#define LOOK_STRING "16"
+
+struct due {
+    int64_t id, attempts, created;
+    char *run, *kind, *target, *payload, *secret;
+};
+
+struct slot {
+    struct notifier *notifier;
+    pthread_t thread;
+    bool is_busy;   /* under the notifier's lock, as `due` while it is set */
+    struct due due; /* in flight */
+};
+
 struct notifier {
     struct server *server;
     struct sender sender;
-    pthread_t thread;
     atomic_bool is_stopping;
-    pthread_mutex_t lock; /* for is_woken */
-    pthread_cond_t changed;
-    bool is_woken;
+    pthread_mutex_t lock;   /* for taking what is due */
+    pthread_cond_t changed; /* rows were added, or one is no longer in flight */
+    struct slot slots[SENDERS];
+    unsigned started;
 };
 
 int64_t notify_retry_delay(int64_t attempts)
@@ -32,11 +50,6 @@ int64_t notify_retry_delay(int64_t attempts)
     }
     return delay < RETRY_MAX_S ? delay : RETRY_MAX_S;
 }
-
-struct due {
-    int64_t id, attempts, created;
-    char *run, *kind, *target, *payload, *secret;
-};
 
 static void due_fini(struct due *d)
 {
@@ -50,23 +63,45 @@ static void due_fini(struct due *d)
     free(d->secret);
 }
 
-/* 1 and the next one that is due, 0 none, -1. *next: when the first of the others is; 0: never. */
+/* The result of a run must not overtake the news that it started. */
+static bool must_wait(const struct notifier *n, sqlite3_stmt *row)
+{
+    for (unsigned i = 0; i < SENDERS; i++) {
+        const struct due *d = &n->slots[i].due;
+        if (!n->slots[i].is_busy) {
+            continue;
+        }
+        bool is_same_place = strcmp(d->run, db_column(row, 3)) == 0 &&
+                             strcmp(d->kind, db_column(row, 4)) == 0 &&
+                             strcmp(d->kind, "mail") != 0;
+        if (d->id == db_column_i64(row, 0) || is_same_place) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Under the lock: 1 and the first that is due and may go, 0 none, -1. *next: when the first of
+ * those that are not due is; 0: none waits. */
 static int take_due(struct notifier *n, struct due *out, int64_t *next, struct err *err)
 {
     struct db *db = db_get(n->server->db);
-    sqlite3_stmt *st =
-        db_prepare(db,
-                   "SELECT id, attempts, created, run, kind, target, payload, secret,"
-                   " next FROM notification WHERE state = 'waiting'"
-                   " ORDER BY next, id LIMIT 1",
-                   err);
-    int r = st ? db_step(db, st, err) : -1;
+    sqlite3_stmt *st = db_prepare(db,
+                                  "SELECT id, attempts, created, run, kind, target, payload,"
+                                  " secret, next FROM notification WHERE state = 'waiting'"
+                                  " ORDER BY next, id LIMIT " LOOK_STRING,
+                                  err);
+    int r = -1;
     *next = 0;
-    if (r == 1) {
-        *next = db_column_i64(st, 8);
-        r = *next <= time(NULL);
-    }
-    if (r == 1) {
+    while (st && (r = db_step(db, st, err)) == 1) {
+        if (must_wait(n, st)) {
+            continue;
+        }
+        if (db_column_i64(st, 8) > time(NULL)) {
+            *next = db_column_i64(st, 8);
+            r = 0;
+            break;
+        }
         *out = (struct due){.id = db_column_i64(st, 0),
                             .attempts = db_column_i64(st, 1),
                             .created = db_column_i64(st, 2),
@@ -75,6 +110,7 @@ static int take_due(struct notifier *n, struct due *out, int64_t *next, struct e
                             .target = db_column_dup(st, 5),
                             .payload = db_column_dup(st, 6),
                             .secret = db_column_dup(st, 7)};
+        break;
     }
     db_put(n->server->db, db);
     return r;
@@ -137,50 +173,60 @@ static void log_result(const struct due *d, enum send_result result, const struc
     log_end(&b);
 }
 
-/* Sends until nothing is due. Returns when the next one is; 0: none waits. */
-static int64_t send_due(struct notifier *n)
+/* Sends what the slot holds. */
+static int deliver(struct notifier *n, const struct due *d, struct err *err)
 {
-    int64_t next = 0;
+    cleanup_err struct err sent = {0};
+    enum send_result result = send_one(n, d, &sent);
+    /* A stopping server cuts what is on the way: not the receiver's fault. */
+    if (atomic_load(&n->is_stopping) && result != SENT) {
+        return 0;
+    }
+    log_result(d, result, &sent);
+    return record(n, d, result, &sent, err);
+}
+
+/* Under the lock; `until_unix` 0: until something changes. */
+static void wait_until(struct notifier *n, int64_t until_unix)
+{
+    struct timespec until = {.tv_sec = (time_t)until_unix};
+    if (atomic_load(&n->is_stopping)) {
+        return;
+    }
+    if (until_unix) {
+        pthread_cond_timedwait(&n->changed, &n->lock, &until);
+    } else {
+        pthread_cond_wait(&n->changed, &n->lock);
+    }
+}
+
+static void *slot_main(void *arg)
+{
+    struct slot *slot = arg;
+    struct notifier *n = slot->notifier;
+    pthread_mutex_lock(&n->lock);
     while (!atomic_load(&n->is_stopping)) {
-        cleanup_err struct err err = {0}, sent = {0};
-        struct due d;
-        int r = take_due(n, &d, &next, &err);
+        cleanup_err struct err err = {0};
+        int64_t next;
+        int r = take_due(n, &slot->due, &next, &err);
         if (r == 1) {
-            enum send_result result = send_one(n, &d, &sent);
-            /* A stopping server cuts what is on the way: not the receiver's fault. */
-            if (!atomic_load(&n->is_stopping) || result == SENT) {
-                log_result(&d, result, &sent);
-                r = record(n, &d, result, &sent, &err) ? -1 : 1;
-            }
-            due_fini(&d);
+            slot->is_busy = true;
+            pthread_mutex_unlock(&n->lock);
+            r = deliver(n, &slot->due, &err) ? -1 : 1;
+            pthread_mutex_lock(&n->lock);
+            slot->is_busy = false;
+            due_fini(&slot->due);
+            pthread_cond_broadcast(&n->changed);
         }
         if (r < 0) {
             log_err("notify", &err);
-            return time(NULL) + RETRY_FIRST_S; /* the disk is full, say: not in a tight loop */
+            next = time(NULL) + RETRY_FIRST_S; /* the disk is full, say: not in a tight loop */
         }
-        if (r == 0) {
-            return next;
+        if (r != 1) {
+            wait_until(n, next);
         }
     }
-    return next;
-}
-
-static void *notify_main(void *arg)
-{
-    struct notifier *n = arg;
-    while (!atomic_load(&n->is_stopping)) {
-        struct timespec until = {.tv_sec = (time_t)send_due(n)};
-        pthread_mutex_lock(&n->lock);
-        while (!n->is_woken && !atomic_load(&n->is_stopping)) {
-            if (until.tv_sec == 0) {
-                pthread_cond_wait(&n->changed, &n->lock);
-            } else if (pthread_cond_timedwait(&n->changed, &n->lock, &until)) {
-                break;
-            }
-        }
-        n->is_woken = false;
-        pthread_mutex_unlock(&n->lock);
-    }
+    pthread_mutex_unlock(&n->lock);
     return NULL;
 }
 
@@ -192,11 +238,15 @@ struct notifier *notify_start(struct server *s, struct err *err)
     curl_global_init(CURL_GLOBAL_DEFAULT);
     pthread_mutex_init(&n->lock, NULL);
     pthread_cond_init(&n->changed, NULL); /* on the clock of the rows */
-    int r = pthread_create(&n->thread, NULL, notify_main, n);
-    if (r) {
-        free(n);
-        err_errno(err, r, "cannot start a thread");
-        return NULL;
+    for (; n->started < SENDERS; n->started++) {
+        struct slot *slot = &n->slots[n->started];
+        slot->notifier = n;
+        int r = pthread_create(&slot->thread, NULL, slot_main, slot);
+        if (r) {
+            err_errno(err, r, "cannot start a thread");
+            notify_stop(n);
+            return NULL;
+        }
     }
     return n;
 }
@@ -204,8 +254,7 @@ struct notifier *notify_start(struct server *s, struct err *err)
 static void wake(struct notifier *n)
 {
     pthread_mutex_lock(&n->lock);
-    n->is_woken = true;
-    pthread_cond_signal(&n->changed);
+    pthread_cond_broadcast(&n->changed);
     pthread_mutex_unlock(&n->lock);
 }
 
@@ -216,7 +265,9 @@ void notify_stop(struct notifier *n)
     }
     atomic_store(&n->is_stopping, true);
     wake(n);
-    pthread_join(n->thread, NULL);
+    for (unsigned i = 0; i < n->started; i++) {
+        pthread_join(n->slots[i].thread, NULL);
+    }
     pthread_cond_destroy(&n->changed);
     pthread_mutex_destroy(&n->lock);
     free(n);

@@ -1,4 +1,4 @@
-/* Mail and callbacks about ended runs: rows in server.db, sent by one thread with retries (30 s,
+/* Mail and callbacks about ended runs: rows in server.db, sent by a few threads with retries (30 s,
  * doubling to 1 h, for two days); what cannot be sent is shown on the run's page and never fails a
  * run.
  *
