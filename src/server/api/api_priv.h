@@ -11,7 +11,7 @@ struct event_view;
 struct store;
 
 #define API_VERSION "v1"
-#define API_RELEASE "60.0" /* of the interface this one follows; clients compare it */
+#define API_RELEASE QUEUE_RELEASE ".0"
 #define TYPE_JSON   "application/json"
 #define TYPE_NDJSON "application/x-ndjson"
 
@@ -80,6 +80,7 @@ bool event_set_has(struct event_set *s, const json_t *event);
 
 http_handler api_launch, api_launch_debugging, api_launch_logs, api_cancel;
 http_handler api_runs, api_run_detail, api_properties, api_build_logs;
-http_handler api_logs, api_events, api_search, api_command, api_version, api_openapi;
+http_handler api_logs, api_events, api_search, api_search_count;
+http_handler api_command, api_execute_command, api_version, api_openapi;
 
 #endif

@@ -1,5 +1,7 @@
-/* POST execute_command: one more command at a moment of a history, on a fresh branch. The command
- * runs in a replay by `everett shell`; what it prints becomes the lines of the answer. */
+/* POST command and execute_command: one more command at a moment of a history, on a fresh branch.
+ * The command runs in a replay by `everett shell`; what it prints becomes the lines of the answer:
+ * events, as the logs have them, for `command`; for `execute_command`, which is older, records of
+ * their own. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,10 +20,12 @@
 
 #define SCRIPT_MAX   100000 /* bytes: it is one argument of a program */
 #define SECONDS_MAX  86400
+#define HOST_NODE    "_ANTITHESIS_HOST" /* where there is a host beside the containers */
 #define BUSY_RETRY_S "10"
 
 struct command {
     struct queue *queue;
+    bool as_events;
     struct spawned child;
     struct buf line; /* what came of the next line */
     struct buf next; /* a line that was read before the answer began */
@@ -61,11 +65,16 @@ static bool read_line(struct command *c, struct buf *line)
 static void put_line(struct command *c, size_t stream, const char *text, size_t len,
                      struct buf *out)
 {
-    buf_printf(out,
-               "{\"type\":\"output\",\"stream\":\"%s\",\"text\":", stream ? "stderr" : "stdout");
-    buf_json_string(out, text, len);
-    buf_puts(out, ",\"moment\":");
+    buf_puts(out, "{\"moment\":");
     api_put_json(out, c->partial[stream].moment);
+    if (c->as_events) {
+        buf_printf(out,
+                   ",\"source\":{\"stream\":\"%s\"},\"output_text\":", stream ? "error" : "info");
+    } else {
+        buf_printf(
+            out, ",\"type\":\"output\",\"stream\":\"%s\",\"text\":", stream ? "stderr" : "stdout");
+    }
+    buf_json_string(out, text, len);
     buf_puts(out, "}\n");
 }
 
@@ -112,11 +121,12 @@ static void translate(struct command *c, const char *line, struct buf *out)
         return;
     }
     flush_output(c, out);
+    const char *kind = c->as_events ? "status" : "type";
     if (exited) {
-        json_object_set_new(exited, "type", json_string("exited"));
+        json_object_set_new(exited, kind, json_string("exited"));
         api_put_json(out, exited);
     } else if (json_object_get(doc, "timed_out")) {
-        buf_puts(out, "{\"type\":\"timed_out\"}");
+        buf_printf(out, "{\"%s\":\"timed_out\"}", kind);
     } else {
         buf_puts(out, "{\"error\":");
         api_put_text(out, error ? error : line);
@@ -165,6 +175,7 @@ struct asked {
     char moment[MOMENT_TEXT_MAX];
     const char *script, *node;
     char timeout[32];
+    bool as_events;
 };
 
 /* A string, or a number (vtime: both forms are in use). */
@@ -265,6 +276,30 @@ static bool begins_well(struct http_request *rq, struct http_response *rs, struc
     return true;
 }
 
+/* What `command` may ask for besides. */
+static bool read_more(const struct http_request *rq, struct http_response *rs, const json_t *body,
+                      struct asked *a)
+{
+    const char *source = json_string_value(json_object_get(body, "source_run_id"));
+    if (json_is_true(json_object_get(body, "include_system_logs"))) {
+        http_error(rq, rs, 400,
+                   "include_system_logs is not served: only the command's own output "
+                   "is");
+        return false;
+    }
+    if (source && strcmp(source, rq->vars[0]) != 0) {
+        http_error(rq, rs, 400, "a moment belongs to its own run: ask run %.80s", source);
+        return false;
+    }
+    if (a->node && strcmp(a->node, HOST_NODE) == 0) {
+        http_error(rq, rs, 400,
+                   "a universe has no host beside its containers: name one of them "
+                   "as `container`");
+        return false;
+    }
+    return true;
+}
+
 static void respond(struct http_request *rq, struct http_response *rs, const struct launch *l,
                     const struct asked *a)
 {
@@ -276,6 +311,7 @@ static void respond(struct http_request *rq, struct http_response *rs, const str
     }
     struct command *c = mem_zalloc(sizeof *c);
     c->queue = rq->server->queue;
+    c->as_events = a->as_events;
     if (start(rq, l, a, c, &err)) {
         http_fail(rq, rs, &err);
         queue_give_shell(c->queue);
@@ -291,14 +327,14 @@ static void respond(struct http_request *rq, struct http_response *rs, const str
     api_respond(rs, s, TYPE_NDJSON);
 }
 
-void api_command(struct http_request *rq, struct http_response *rs)
+static void answer(struct http_request *rq, struct http_response *rs, bool as_events)
 {
     struct launch l = {0};
-    struct asked a = {0};
+    struct asked a = {.as_events = as_events};
     json_t *body = NULL;
     bool missing;
     if (api_accepts(rq, rs, TYPE_NDJSON) && api_run(rq, rs, &l) && (body = api_body(rq, rs)) &&
-        read_asked(rq, rs, body, &a)) {
+        read_asked(rq, rs, body, &a) && (!as_events || read_more(rq, rs, body, &a))) {
         struct store *s = api_store(rq, rs, &l, &missing);
         store_close(s);
         if (s) {
@@ -309,4 +345,14 @@ void api_command(struct http_request *rq, struct http_response *rs)
     }
     json_decref(body);
     launch_fini(&l);
+}
+
+void api_command(struct http_request *rq, struct http_response *rs)
+{
+    answer(rq, rs, true);
+}
+
+void api_execute_command(struct http_request *rq, struct http_response *rs)
+{
+    answer(rq, rs, false);
 }

@@ -1,7 +1,7 @@
 /* Event sets: a pipeline of verbs, `contains({output_text: "raft"}).not_matches({stream:
  * "error"})`, asked of one event after another. Served are the verbs that choose events: matches,
- * contains, not_matches, excludes, union, intersect, difference, distinct_by_moment. Those that
- * need a program (map, filter, ...) or neighbours are refused by name.
+ * contains, not_matches, excludes, filter, union, intersect, difference, distinct_by_moment. Those
+ * that make other events of them (map, fold, ...) or need neighbours are refused by name.
  *
  * An argument is an object: a key is a member of the event, a path "source.name", or a member of
  * its source; a nested object asks below. `contains` and `excludes` look for a part of the text,
@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "server/api/api_priv.h"
+#include "server/api/lambda.h"
 
 #define NESTING_MAX 20u
 #define TEXT_MAX    (64u << 10)
@@ -23,6 +24,7 @@ enum verb {
     VERB_CONTAINS,
     VERB_NOT_MATCHES,
     VERB_EXCLUDES,
+    VERB_FILTER,
     VERB_UNION,
     VERB_INTERSECT,
     VERB_DIFFERENCE,
@@ -37,19 +39,20 @@ static const struct {
     {"contains", VERB_CONTAINS},
     {"not_matches", VERB_NOT_MATCHES},
     {"excludes", VERB_EXCLUDES},
+    {"filter", VERB_FILTER},
     {"union", VERB_UNION},
     {"intersect", VERB_INTERSECT},
     {"difference", VERB_DIFFERENCE},
     {"distinct_by_moment", VERB_DISTINCT},
 };
 
-static const char *const refused[] = {"map",    "filter",    "flatmap",  "fold",
-                                      "narrow", "with_last", "with_next"};
+static const char *const refused[] = {"map", "flatmap", "fold", "narrow", "with_last", "with_next"};
 
 struct step {
     enum verb verb;
     json_t *pattern;       /* owned; of the first four */
     struct event_set *set; /* owned; of the set operations */
+    struct lambda *lambda; /* owned; of filter */
     char *moment;          /* owned; of distinct_by_moment: the last one that passed */
 };
 
@@ -64,6 +67,7 @@ void event_set_free(struct event_set *s)
         for (size_t i = 0; i < s->count; i++) {
             json_decref(s->steps[i].pattern);
             event_set_free(s->steps[i].set);
+            lambda_free(s->steps[i].lambda);
             free(s->steps[i].moment);
         }
         free(s->steps);
@@ -216,6 +220,13 @@ static json_t *read_value(struct reader *r)
 
 static struct event_set *read_set(struct reader *r);
 
+static int read_lambda(struct reader *r, struct step *s)
+{
+    const char *expected = NULL;
+    s->lambda = lambda_parse(&r->at, &expected);
+    return s->lambda ? 0 : fail(r, expected);
+}
+
 static int read_arguments(struct reader *r, struct step *s)
 {
     if (take(r, '(', "`(`")) {
@@ -223,7 +234,9 @@ static int read_arguments(struct reader *r, struct step *s)
     }
     switch (s->verb) {
     case VERB_DISTINCT:
-        break;
+        return take(r, ')', "`)`");
+    case VERB_FILTER:
+        return read_lambda(r, s) ? -1 : take(r, ')', "`)`");
     case VERB_UNION:
     case VERB_INTERSECT:
     case VERB_DIFFERENCE:
@@ -233,7 +246,7 @@ static int read_arguments(struct reader *r, struct step *s)
         s->pattern = read_object(r);
         break;
     }
-    return s->verb == VERB_DISTINCT || s->set || s->pattern ? take(r, ')', "`)`") : -1;
+    return s->set || s->pattern ? take(r, ')', "`)`") : -1;
 }
 
 static int unknown_verb(struct reader *r, size_t len)
@@ -241,9 +254,10 @@ static int unknown_verb(struct reader *r, size_t len)
     for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
         if (strlen(refused[i]) == len && strncmp(refused[i], r->at, len) == 0) {
             err_set(r->err, ERR_USAGE, "the verb `%s` is not served here", refused[i]);
-            return err_hint(r->err, "use matches, contains, not_matches, excludes, union, "
-                                    "intersect, difference or distinct_by_moment, or a query such "
-                                    "as: text contains \"timeout\" preceded by fault is kill");
+            return err_hint(r->err,
+                            "use matches, contains, not_matches, excludes, filter, "
+                            "union, intersect, difference or distinct_by_moment, or a "
+                            "query such as: text contains \"timeout\" preceded by fault is kill");
         }
     }
     return fail(r, "a verb such as matches or contains");
@@ -392,6 +406,8 @@ static bool ask_step(struct step *s, const json_t *event, bool in)
         return in && ask_object(s->pattern, event, source, false) == 0;
     case VERB_EXCLUDES:
         return in && ask_object(s->pattern, event, source, true) == 0;
+    case VERB_FILTER:
+        return in && lambda_holds(s->lambda, event);
     case VERB_UNION:
         return event_set_has(s->set, event) || in;
     case VERB_INTERSECT:

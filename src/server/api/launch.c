@@ -99,11 +99,13 @@ void api_cancel(struct http_request *rq, struct http_response *rs)
         http_error(rq, rs, 404, "Run not found: %s", rq->vars[0]);
     } else if (r < 0) {
         http_fail(rq, rs, &err);
+    } else if (r == 0) {
+        http_error(rq, rs, 409, "Run %s has already ended", rq->vars[0]);
     } else {
-        http_json(rs, r ? 202 : 200);
+        http_json(rs, 200);
         buf_puts(&rs->body, "{\"run_id\":");
         api_put_text(&rs->body, rq->vars[0]);
-        buf_printf(&rs->body, ",\"cancelled\":%s}\n", r ? "true" : "false");
+        buf_puts(&rs->body, ",\"cancelled\":true}\n");
     }
 }
 

@@ -45,8 +45,10 @@ const struct http_route api_routes[] = {
     GET(RUN "/properties", SCOPE_READ, api_properties),
     GET(RUN "/events", SCOPE_READ, api_events),
     POST(RUN "/events/search", FAMILY_API, SCOPE_READ, api_search),
+    POST(RUN "/events/search/count", FAMILY_API, SCOPE_READ, api_search_count),
     GET(RUN "/logs", SCOPE_READ, api_logs),
-    POST(RUN "/execute_command", FAMILY_API, SCOPE_LAUNCH, api_command),
+    POST(RUN "/command", FAMILY_API, SCOPE_LAUNCH, api_command),
+    POST(RUN "/execute_command", FAMILY_API, SCOPE_LAUNCH, api_execute_command),
     POST(RUN "/cancel", FAMILY_API, SCOPE_LAUNCH, api_cancel),
 };
 const size_t api_route_count = ARRAY_LEN(api_routes);

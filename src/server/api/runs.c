@@ -220,10 +220,15 @@ void api_run_detail(struct http_request *rq, struct http_response *rs)
     if (s || missing) {
         http_json(rs, 200);
         put_summary(&rs->body, rq, &l);
-        buf_puts(&rs->body, ",\"results\":{\"environment\":{\"antithesis_version\":\"v60-0\","
-                            "\"everett_version\":\"" EVERETT_VERSION "\",\"images\":");
+        buf_puts(&rs->body,
+                 ",\"results\":{\"environment\":{\"antithesis_version\":\"v" QUEUE_RELEASE "-0\","
+                 "\"everett_version\":\"" EVERETT_VERSION "\",\"images\":");
         put_images(&rs->body, rq, &l);
-        buf_puts(&rs->body, "}},\"failure_moment\":");
+        buf_puts(&rs->body, "}}");
+        if (l.status == LAUNCH_RUNNING) {
+            buf_puts(&rs->body, ",\"sub_status\":\"Ready\"");
+        }
+        buf_puts(&rs->body, ",\"failure_moment\":");
         if (!s || l.status != LAUNCH_INCOMPLETE) {
             buf_puts(&rs->body, "null");
         } else if (put_failure(&rs->body, s, &err)) {

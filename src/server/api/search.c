@@ -1,4 +1,5 @@
-/* POST events/search: a query over all histories of a run, also while it goes on. */
+/* POST events/search and events/search/count: a query over all histories of a run, also while it
+ * goes on. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -265,17 +266,28 @@ static void respond(struct http_request *rq, struct http_response *rs, const str
     rs->is_live = w->streaming;
 }
 
-void api_search(struct http_request *rq, struct http_response *rs)
+static void answer(struct http_request *rq, struct http_response *rs, bool is_count)
 {
     struct launch l = {0};
     struct wanted w = {0};
     json_t *body = NULL;
-    if (api_accepts(rq, rs, TYPE_NDJSON) && api_run(rq, rs, &l)) {
+    if (api_accepts(rq, rs, is_count ? TYPE_JSON : TYPE_NDJSON) && api_run(rq, rs, &l)) {
         body = api_body(rq, rs);
         if (body && read_wanted(rq, rs, body, &w)) {
+            w.count |= is_count;
             respond(rq, rs, &w, &l);
         }
     }
     json_decref(body);
     launch_fini(&l);
+}
+
+void api_search(struct http_request *rq, struct http_response *rs)
+{
+    answer(rq, rs, false);
+}
+
+void api_search_count(struct http_request *rq, struct http_response *rs)
+{
+    answer(rq, rs, true);
 }

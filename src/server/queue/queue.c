@@ -17,10 +17,8 @@
 #include "server/queue/queue_priv.h"
 #include "server/server.h"
 
-/* Clients read the release of the interface out of the middle of a run's id. */
-#define RUN_ID_RELEASE "60"
-#define LATE_MS        (24ll * 3600 * 1000)
-#define RETRY_S        1 /* after the database failed */
+#define LATE_MS (24ll * 3600 * 1000)
+#define RETRY_S 1 /* after the database failed */
 
 int64_t queue_now_ms(void)
 {
@@ -95,7 +93,7 @@ static int make_id(struct buf *out, struct err *err)
     for (size_t i = 0; i < sizeof bytes; i++) {
         buf_printf(out, "%02x", bytes[i]);
     }
-    buf_puts(out, "-" RUN_ID_RELEASE "-0");
+    buf_puts(out, "-" QUEUE_RELEASE "-0");
     return 0;
 }
 

@@ -20,6 +20,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+/* Of the interface that the API follows: clients compare it, and read it out of a run's id. */
+#define QUEUE_RELEASE "64"
+
 struct queue;
 struct server;
 struct principal;
