@@ -8,16 +8,10 @@
 #include <stdint.h>
 
 #include "abi/plan_faults.h"
+#include "abi/plan_net.h"
 
 #define PLAN_MAGIC 0x324e414c50565645ull /* "EVEPLAN2" */
 #define PLAN_NONE  0xffffffffu
-
-typedef uint32_t plan_str; /* offset of a string */
-
-struct plan_list {
-    uint32_t off; /* of the first element */
-    uint32_t count;
-};
 
 /* A pack file the runner has opened: `fd` is inherited by every guest process. */
 struct plan_file {
@@ -55,24 +49,6 @@ struct plan_mount {
 
 struct plan_volume {
     plan_str name;
-};
-
-struct plan_network {
-    plan_str name;
-    uint32_t internal;
-    uint8_t subnet4[4];
-    uint32_t prefix4; /* 0: no IPv4 */
-    uint8_t gateway4[4];
-    uint8_t subnet6[16];
-    uint32_t prefix6; /* 0: no IPv6 */
-    uint8_t gateway6[16];
-};
-
-struct plan_attach {
-    uint32_t network;
-    uint8_t addr4[4];
-    uint8_t addr6[16];
-    struct plan_list aliases; /* plan_str: names this node answers to on that network */
 };
 
 enum plan_condition {
