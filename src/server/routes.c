@@ -7,5 +7,6 @@ const struct router_table router_tables[] = {
     {registry_routes, &registry_route_count},
     {api_routes, &api_route_count},
     {logs_routes, &logs_route_count},
+    {pages_routes, &pages_route_count},
 };
 const size_t router_table_count = ARRAY_LEN(router_tables);

@@ -20,6 +20,7 @@
 #include "server/housekeeping.h"
 #include "server/http/http.h"
 #include "server/notify/notify.h"
+#include "server/pages/reports.h"
 #include "server/queue/queue.h"
 #include "server/registry/registry.h"
 
@@ -129,6 +130,7 @@ static int start_parts(struct server *s, struct err *err)
     if (!s->queue) {
         return -1;
     }
+    s->reports = reports_create(s);
     s->housekeeping = housekeeping_start(s, err);
     if (!s->housekeeping) {
         return -1;
@@ -157,6 +159,7 @@ void server_stop(struct server *s, unsigned grace_ms)
     queue_interrupt(s->queue); /* first: it ends the answers that wait for runs */
     http_stop(s->http, grace_ms);
     housekeeping_stop(s->housekeeping);
+    reports_destroy(s->reports);
     queue_stop(s->queue);
     notify_stop(s->notifier);
     registry_close(s->registry);

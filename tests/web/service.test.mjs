@@ -1,6 +1,6 @@
 // The service's pages in a real browser, over a thousand runs and one of ten thousand properties:
 // no errors, accessible, readable without scripts, quick, and safe against what runs print.
-// EVERETT, MAKE_SYNTHETIC, MAKE_LARGE name programs; SCREENS=DIR keeps screenshots.
+// EVERETT, MAKE_SYNTHETIC, MAKE_LARGE name programs; SHOTS=DIR keeps screenshots.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -12,7 +12,7 @@ import { chromium } from "playwright-core";
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const work = mkdtempSync(`${tmpdir()}/everett-pages-`);
 const dir = `${work}/d`;
-const screens = process.env.SCREENS;
+const screens = process.env.SHOTS;
 let browser, server, base, ids, cookies, readerCookies;
 
 const data = (...args) => JSON.parse(execFileSync("python3", ["service_data.py", dir, ...args],
@@ -64,13 +64,23 @@ after(async () => {
   rmSync(work, { recursive: true, force: true });
 });
 
+const contexts = new Map();
+
+async function contextOf(jar, options) {
+  const key = JSON.stringify([jar, options]);
+  if (!contexts.has(key)) {
+    const context = await browser.newContext({
+      viewport: { width: 1280, height: 900 }, reducedMotion: "reduce", ...options,
+    });
+    if (jar) await context.addCookies(jar);
+    contexts.set(key, context);
+  }
+  return contexts.get(key);
+}
+
 async function open(path, options = {}) {
   const { jar = cookies, status = 200, ...rest } = options;
-  const context = await browser.newContext({
-    viewport: { width: 1280, height: 900 }, reducedMotion: "reduce", ...rest,
-  });
-  if (jar) await context.addCookies(jar);
-  const page = await context.newPage();
+  const page = await (await contextOf(jar, rest)).newPage();
   const trouble = [];
   page.on("request", (r) => {
     if (!r.url().startsWith(base) && !r.url().startsWith("data:")) trouble.push(r.url());
@@ -82,7 +92,7 @@ async function open(path, options = {}) {
   page.on("dialog", (d) => trouble.push("dialog: " + d.message()));
   const answer = await page.goto(base + path, { waitUntil: "load" });
   assert.equal(answer.status(), status, path);
-  return { page, trouble, done: () => context.close() };
+  return { page, trouble, done: () => page.close() };
 }
 
 const pages = {
