@@ -13,8 +13,8 @@ build="gcc libc6-dev make meson ninja-build pkg-config libarchive-dev libjansson
     libzycore-dev libzstd-dev zlib1g-dev libyaml-dev libsqlite3-dev libssl-dev
     libmicrohttpd-dev libcurl4-openssl-dev libpcre2-dev libcmocka-dev"
 images="mmdebstrap uidmap ca-certificates musl-tools python3 python3-pip"
-tests="g++ clang clang-format-14 clang-tidy shellcheck python3-venv git file"
-programs="busybox-static sqlite3 curl xz-utils redis-server nginx-light etcd-server etcd-client golang-go
+tests="g++ clang clang-format-14 clang-tidy shellcheck python3-venv git file curl"
+programs="busybox-static sqlite3 xz-utils redis-server nginx-light etcd-server etcd-client golang-go
     nodejs npm chromium default-jdk-headless"
 services="redis-server nginx-light etcd-server" # of the programs
 
