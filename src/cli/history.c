@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -12,6 +13,7 @@
 #include "image/store.h"
 #include "runner/run_inputs.h"
 #include "runner/universe.h"
+#include "store/files.h"
 #include "store/hide.h"
 
 static int remember(void *ctx, const struct event *e)
@@ -25,12 +27,25 @@ static int remember(void *ctx, const struct event *e)
     return 0;
 }
 
+/* The store that the run used, while it is there: a copied run is content with any that has the
+ * same images. */
+static struct image_store *open_images(const char *inputs, struct err *err)
+{
+    cleanup_buf struct buf path = {0}, kept = {0}, index = {0};
+    cleanup_err struct err missing = {0};
+    buf_printf(&path, "%s/" IMAGE_STORE_INPUT, inputs);
+    if (files_read(path.data, &kept, &missing) == 0) {
+        buf_printf(&index, "%s/index", kept.data);
+    }
+    return image_store_open(index.len && access(index.data, W_OK) == 0 ? kept.data : NULL, err);
+}
+
 static int load_inputs(struct history *h, const char *run, struct err *err)
 {
     cleanup_buf struct buf dir = {0};
     char engine[DIGEST_HEX];
     buf_printf(&dir, "%s/inputs", run);
-    h->images = h->engine ? image_store_open(NULL, err) : NULL;
+    h->images = h->engine ? open_images(dir.data, err) : NULL;
     if (!h->images || run_inputs_load(dir.data, h->images, &h->plan, engine, err) ||
         run_identity_of(&h->plan, h->engine, h->identity, err)) {
         return -1;

@@ -19,6 +19,7 @@
 #include "cli/system.h"
 #include "cli/verbs.h"
 #include "compose/paths.h"
+#include "image/store.h"
 #include "report/report.h"
 #include "runner/run_inputs.h"
 #include "store/hide.h"
@@ -265,6 +266,9 @@ static int keep_inputs(struct run *r, struct err *err)
                                  in.items[i].data.len, err);
     }
     run_inputs_fini(&in);
+    const char *images = image_store_path(r->system.store);
+    status =
+        status ? status : store_add_input(r->store, IMAGE_STORE_INPUT, images, strlen(images), err);
     return status ? status : keep_compose(r, err);
 }
 

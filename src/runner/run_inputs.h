@@ -3,6 +3,7 @@
  *   plan.bin           the boot plan with seed, input_hash and preempt_mean_calls zero
  *   images.json        engine build, and the images of the plan in its order, by id
  *   injected-N.index/.data   image N of the plan, when it lies in no image store
+ *   image-store        path of the image store that the others came from
  *
  * The identity of a run hashes plan (which names images by digest) and engine build; together with
  * a seed it decides a history. */
@@ -11,6 +12,8 @@
 
 #include "base/buf.h"
 #include "runner/compose_plan.h"
+
+#define IMAGE_STORE_INPUT "image-store"
 
 struct run_identity {
     uint8_t sum[DIGEST_LEN];

@@ -8,6 +8,7 @@
 #include "server/queue/queue.h"
 
 struct event_view;
+struct property_example;
 struct store;
 
 #define API_VERSION "v1"
@@ -33,6 +34,9 @@ bool api_run(const struct http_request *rq, struct http_response *rs, struct lau
 /* Its store, opened for reading; NULL with *missing when there is none yet, or answered. */
 struct store *api_store(const struct http_request *rq, struct http_response *rs,
                         const struct launch *l, bool *missing);
+/* --- json.c -------------------------------------------------------------------------------------
+ */
+
 /* "2026-11-22T18:04:05.123Z" as a JSON string; null for 0. */
 void api_put_time(struct buf *b, int64_t unix_ms);
 void api_put_text(struct buf *b, const char *text); /* NULL: null */
@@ -59,9 +63,9 @@ void api_put_error(struct buf *b, const struct err *err);
 /* --- events.c -----------------------------------------------------------------------------------
  */
 
-/* The event `seq` at a time of a universe as JSON; a bare moment when it is gone. */
-int api_put_event(struct store *s, struct event_view *view, uint64_t universe, uint64_t vtime_ns,
-                  uint64_t seq, struct buf *b, struct err *err) must_check;
+/* The event of an example as JSON; a bare moment when it is gone. */
+int api_put_event(struct store *s, struct event_view *view, const struct property_example *x,
+                  struct buf *b, struct err *err) must_check;
 
 /* --- event_set.c: the query language of events/search -------------------------------------------
  */

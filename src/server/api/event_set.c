@@ -176,6 +176,8 @@ static json_t *read_object(struct reader *r)
         skip_blank(r);
         more = !bad && *r->at == ',';
         r->at += more;
+        skip_blank(r);
+        more = more && *r->at != '}'; /* a comma may stand behind the last one, too */
     }
     bad = bad ? bad : take(r, '}', "`}`, or `,` and another member");
     r->depth--;

@@ -36,21 +36,21 @@ static int put_if_it(void *ctx, const struct event *e)
     return 1;
 }
 
-int api_put_event(struct store *s, struct event_view *view, uint64_t universe, uint64_t vtime_ns,
-                  uint64_t seq, struct buf *b, struct err *err)
+int api_put_event(struct store *s, struct event_view *view, const struct property_example *x,
+                  struct buf *b, struct err *err)
 {
     struct store_universe u;
-    int found = store_universe(s, universe, &u, err);
+    int found = store_universe(s, x->universe, &u, err);
     if (found <= 0) {
         buf_puts(b, "{\"moment\":{\"input_hash\":\"0\",\"vtime\":\"0\"}}");
         return found;
     }
-    struct finding_event f = {view, seq, b};
-    event_view_begin(view, universe, u.input_hash);
-    int r = store_each_event(s, universe, vtime_ns, vtime_ns, put_if_it, &f, err);
+    struct finding_event f = {view, x->seq, b};
+    event_view_begin(view, x->universe, u.input_hash);
+    int r = store_each_event(s, x->universe, x->vtime_ns, x->vtime_ns, put_if_it, &f, err);
     if (r == 0) {
         char vtime[VTIME_TEXT_MAX];
-        vtime_json(vtime_ns, vtime);
+        vtime_json(x->vtime_ns, vtime);
         buf_printf(b, "{\"moment\":{\"input_hash\":\"%" PRId64 "\",\"vtime\":\"%s\"}}",
                    u.input_hash, vtime);
     }

@@ -27,33 +27,41 @@ struct entries {
 /* --- the list -----------------------------------------------------------------------------------
  */
 
-static bool same_group(const struct property *a, const struct property *b)
+/* Properties of things, ordered by group and, within one, as the report has them. */
+static int compare_groups(const void *x, const void *y)
 {
-    return a->item && b->item && a->kind == b->kind && a->must_hit == b->must_hit &&
-           strcmp(a->name, b->name) == 0;
+    const struct report_property *a = *(const struct report_property *const *)x;
+    const struct report_property *b = *(const struct report_property *const *)y;
+    int order = strcmp(a->p->name, b->p->name);
+    order = order ? order : (a->p->kind > b->p->kind) - (a->p->kind < b->p->kind);
+    return order ? order : a->p->must_hit - b->p->must_hit;
 }
 
-static bool is_first_of_group(const struct report *r, size_t i)
+static int compare_members(const void *x, const void *y)
 {
-    for (size_t k = 0; k < i; k++) {
-        if (same_group(r->props[k].p, r->props[i].p)) {
-            return false;
-        }
-    }
-    return r->props[i].p->item != NULL;
+    const struct report_property *const *a = x, *const *b = y;
+    int order = compare_groups(x, y);
+    return order ? order : (*a > *b) - (*a < *b);
 }
 
-static struct entry group_of(const struct report *r, size_t first)
+static size_t add_groups(const struct report_property **members, size_t count, struct entry *groups)
 {
-    struct entry e = {.rp = &r->props[first], .is_group = true, .passes = true};
-    for (size_t i = first; i < r->prop_count; i++) {
-        if (same_group(r->props[first].p, r->props[i].p)) {
-            e.passes &= r->props[i].verdict == VERDICT_PASSED;
-            e.good += r->props[i].p->good;
-            e.bad += r->props[i].p->bad;
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || compare_groups(&members[i - 1], &members[i]) != 0) {
+            groups[n++] = (struct entry){.rp = members[i], .is_group = true, .passes = true};
         }
+        groups[n - 1].passes &= members[i]->verdict == VERDICT_PASSED;
+        groups[n - 1].good += members[i]->p->good;
+        groups[n - 1].bad += members[i]->p->bad;
     }
-    return e;
+    return n;
+}
+
+static int compare_first(const void *x, const void *y)
+{
+    const struct entry *a = x, *b = y;
+    return (a->rp > b->rp) - (a->rp < b->rp);
 }
 
 static void add(struct entries *list, const struct entry *e, const bool *wanted)
@@ -63,14 +71,25 @@ static void add(struct entries *list, const struct entry *e, const bool *wanted)
     }
 }
 
-/* `wanted`: passing or failing ones alone; NULL: all. */
+/* In the report's order, a group before its first member. `wanted`: passing or failing ones alone;
+ * NULL: all. */
 static void list_entries(const struct report *r, const bool *wanted, struct entries *list)
 {
+    const struct report_property **members = mem_zalloc((r->prop_count + 1) * sizeof *members);
+    struct entry *groups = mem_zalloc((r->prop_count + 1) * sizeof *groups);
+    size_t count = 0, next = 0;
+    for (size_t i = 0; i < r->prop_count; i++) {
+        if (r->props[i].p->item) {
+            members[count++] = &r->props[i];
+        }
+    }
+    qsort(members, count, sizeof *members, compare_members);
+    size_t group_count = add_groups(members, count, groups);
+    qsort(groups, group_count, sizeof *groups, compare_first);
     for (size_t i = 0; i < r->prop_count; i++) {
         const struct report_property *rp = &r->props[i];
-        if (is_first_of_group(r, i)) {
-            const struct entry group = group_of(r, i);
-            add(list, &group, wanted);
+        if (next < group_count && groups[next].rp == rp) {
+            add(list, &groups[next++], wanted);
         }
         const struct entry e = {.rp = rp,
                                 .passes = rp->verdict == VERDICT_PASSED,
@@ -78,6 +97,8 @@ static void list_entries(const struct report *r, const bool *wanted, struct entr
                                 .bad = rp->p->bad};
         add(list, &e, wanted);
     }
+    free(groups);
+    free(members);
 }
 
 /* --- one property -------------------------------------------------------------------------------
@@ -94,9 +115,8 @@ static int put_examples(struct writer *w, const char *key, const struct property
 {
     buf_printf(w->b, ",\"%s\":[", key);
     for (size_t i = 0; i < list->count && i < EXAMPLES_MAX; i++) {
-        const struct property_example *x = &list->item[i];
         buf_puts(w->b, i ? "," : "");
-        if (api_put_event(w->report->store, w->view, x->universe, x->vtime_ns, x->seq, w->b, err)) {
+        if (api_put_event(w->report->store, w->view, &list->item[i], w->b, err)) {
             return -1;
         }
     }
