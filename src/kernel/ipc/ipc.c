@@ -3,6 +3,7 @@
 
 #include <linux/capability.h>
 
+#include "kernel/ipc/mqueue.h"
 #include "kernel/machine.h"
 #include "kernel/node.h"
 #include "kernel/task/cred.h"
@@ -21,6 +22,7 @@ struct ipc_namespace *ipc_of(struct node *n)
         for (unsigned k = 0; k < IPC_KINDS; k++) {
             all[n->index]->tables[k].last_index = -1;
         }
+        list_init(&all[n->index]->mqueues);
     }
     return all[n->index];
 }
@@ -174,6 +176,7 @@ void ipc_node_down(struct node *n)
     shm_destroy_all(n, &ns->tables[IPC_KIND_SHM]);
     sem_destroy_all(n, ns);
     msg_destroy_all(n, &ns->tables[IPC_KIND_MSG]);
+    mqueue_destroy_all(ns);
     for (unsigned k = 0; k < IPC_KINDS; k++) {
         kfree(n->m, ns->tables[k].slots);
     }

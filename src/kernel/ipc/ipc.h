@@ -1,5 +1,5 @@
-/* System V IPC (sysvipc(7)): shared memory, semaphores, messages. Each node has a namespace of its
- * own, which lives from its PID 1 to that one's end. */
+/* System V IPC (sysvipc(7)): shared memory, semaphores, messages; POSIX message queues. Each node
+ * has a namespace of its own, which lives from its PID 1 to that one's end. */
 #ifndef EVERETT_KERNEL_IPC_IPC_H
 #define EVERETT_KERNEL_IPC_IPC_H
 

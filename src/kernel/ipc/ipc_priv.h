@@ -4,6 +4,7 @@
 #define EVERETT_KERNEL_IPC_IPC_PRIV_H
 
 #include "abi/linux.h"
+#include "base/list.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/mm/usercopy.h"
 #include "kernel/sched/wait.h"
@@ -46,7 +47,8 @@ struct ipc_table {
 
 struct ipc_namespace {
     struct ipc_table tables[IPC_KINDS];
-    struct sem_undo *undo; /* by creation */
+    struct sem_undo *undo;    /* by creation */
+    struct list_head mqueues; /* struct mqueue, by creation: POSIX message queues */
 };
 
 /* struct ipc64_perm */

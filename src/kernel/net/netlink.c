@@ -220,6 +220,27 @@ static void queue_answers(struct nl_sock *ns, struct list_head *answers)
     }
 }
 
+int netlink_check(const struct file *f)
+{
+    const struct sock *sk = sock_of_file(f);
+    if (!sk) {
+        return -ENOTSOCK;
+    }
+    return sk->family == ABI_AF_NETLINK ? 0 : -EINVAL;
+}
+
+void netlink_deliver(struct file *f, const void *data, uint32_t len)
+{
+    struct nl_sock *ns = nl_of(sock_of_file(f));
+    struct list_head one;
+    struct skb *s = skb_alloc(ns->sk.m, len);
+    memcpy(s->data, data, len);
+    s->len = len;
+    list_init(&one);
+    list_add_tail(&s->link, &one);
+    queue_answers(ns, &one);
+}
+
 static int64_t nl_send(struct task *t, struct sock *sk, struct sock_msg *msg)
 {
     struct nl_sock *ns = nl_of(sk);

@@ -5,6 +5,7 @@
 #include "base/base.h"
 #include "base/list.h"
 
+struct file;
 struct machine;
 struct netns;
 
@@ -22,6 +23,11 @@ struct nl_reply {
 /* Answers every request in msg[0..len). `admin`: the sender may change things (which is refused all
  * the same). Malformed messages end the walk, as netlink_rcv_skb does. */
 void netlink_request(struct nl_reply *r, const unsigned char *msg, uint32_t len, bool admin);
+
+/* A message of the kernel itself to a netlink socket, as mq_notify(2) sends. */
+void netlink_deliver(struct file *f, const void *data, uint32_t len);
+/* Is it a netlink socket? 0, -ENOTSOCK or -EINVAL. */
+int netlink_check(const struct file *f);
 
 /* For netlink_route.c: appends a message; attributes follow with nl_attr. */
 void *nl_begin(struct nl_reply *r, uint16_t type, uint16_t flags, uint32_t payload);
