@@ -1,7 +1,7 @@
 # A thin front door: Meson does the work. BUILD may name another build directory.
 BUILD ?= build
 
-.PHONY: all product images demo check e2e bench asan lint fuzz install clean deps
+.PHONY: all product images demo check e2e bench asan conform lint fuzz install clean deps
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -46,6 +46,11 @@ asan:
 	test -f $(BUILD)-asan/build.ninja || \
 	    meson setup $(BUILD)-asan -Db_sanitize=address,undefined -Db_lundef=false
 	meson test -C $(BUILD)-asan --print-errorlogs --suite unit
+
+# Suites against Linux itself, and docs/conformance.md: SUITES="guest posix", JOBS=2, ARGS=--fresh.
+conform: all
+	python3 tests/conform/conform.py --build $(BUILD) $(if $(SUITES),--suites "$(SUITES)") \
+	    $(if $(JOBS),--jobs $(JOBS)) $(ARGS)
 
 lint: all
 	meson test -C $(BUILD) --print-errorlogs --suite lint
