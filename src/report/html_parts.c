@@ -8,7 +8,7 @@
 #include "store/ingest.h"
 
 /* A page shows so many findings; a run that fails everywhere has too many to read anyway. */
-#define FINDINGS_MAX 200u
+#define FINDINGS_MAX 50u
 
 const char *html_mark(enum verdict v)
 {

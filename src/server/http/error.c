@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "server/http/http_priv.h"
 #include "server/log.h"
+#include "server/pages/frame.h"
 
 static const char *reason(unsigned status)
 {
@@ -39,16 +40,15 @@ static const char *registry_code(unsigned status)
 
 static void page_error(struct http_response *rs, unsigned status, const char *text)
 {
-    const char *what = reason(status);
-    buf_puts(&rs->body, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-                        "<meta name=\"viewport\" content=\"width=device-width\"><title>");
-    buf_html(&rs->body, what, strlen(what));
-    buf_puts(&rs->body, " · Everett</title></head><body><main><h1>");
-    buf_html(&rs->body, what, strlen(what));
-    buf_puts(&rs->body, "</h1><p>");
+    const struct frame f = {.title = reason(status)};
+    frame_open(&rs->body, &f);
+    buf_puts(&rs->body, "<div class=\"wrap\"><h1>");
+    buf_html(&rs->body, f.title, strlen(f.title));
+    buf_puts(&rs->body, "</h1>\n<p>");
     buf_html(&rs->body, text, strlen(text));
-    buf_puts(&rs->body, "</p><p><a href=\"/runs\">All runs</a></p></main></body></html>\n");
-    http_html(rs, status);
+    buf_puts(&rs->body, "</p>\n<p><a href=\"/runs\">All runs</a></p></div>\n");
+    frame_close(&rs->body, &f);
+    frame_send(rs, status);
 }
 
 void http_error_code(struct http_response *rs, unsigned status, const char *code,

@@ -59,7 +59,10 @@ static void head(struct buf *b, const struct frame *f)
 
 static void who(struct buf *b, const struct frame *f)
 {
-    if (!f->who || !f->who->account) {
+    if (!f->who) {
+        return; /* an error that came before anybody was asked who they are */
+    }
+    if (!f->who->account) {
         buf_puts(b, "<a class=\"who\" href=\"/login\">Log in</a>");
         return;
     }

@@ -28,7 +28,7 @@ struct frame {
     bool is_wide;                /* takes the whole width of a large screen */
     const struct html_key *keys; /* beside `/` and `?` */
     size_t key_count;
-    /* Who looks; borrowed from the request. */
+    /* Who looks; borrowed from the request; NULL: not known. */
     const struct principal *who;
     const char *flash; /* key of a notice that a redirect brought (`done=`), or NULL */
 };

@@ -183,7 +183,8 @@ static void field_html(struct buf *b, const struct launch_form *lf, size_t i)
         text_html(b, value);
         buf_puts(b, "\">");
     }
-    buf_printf(b, "<small id=\"help-f%zu\">%s <code>%s</code></small>", i, fd->help, fd->param);
+    buf_printf(b, "<small id=\"help-f%zu\">%s \xc2\xb7 <code>%s</code></small>", i, fd->help,
+               fd->param);
     char id[24];
     snprintf(id, sizeof id, "f%zu", i);
     field_error(b, id, error);

@@ -208,9 +208,15 @@ static int downloads(struct buf *b, const struct failure *fl, struct err *err)
         return rc < 0 ? -1 : err_set(err, ERR_HOST, "a universe of the run is missing");
     }
     char vtime[VTIME_TEXT_MAX];
+    char moment[MOMENT_TEXT_MAX];
+    cleanup_buf struct buf rest = {0};
+    const struct moment m = {u.input_hash, fl->x->vtime_ns};
     vtime_seconds(fl->x->vtime_ns, vtime);
-    buf_puts(b, "<p class=\"replay\"><span class=\"label\">log</span> "
-                "<a href=\"/api/v0/runs/");
+    moment_text(&m, moment);
+    buf_printf(&rest, "/moment/%s", moment);
+    buf_puts(b, "<p class=\"replay\"><span class=\"label\">log</span> <a href=\"");
+    run_url(b, fl->o->run_id, rest.data);
+    buf_puts(b, "\">this moment in the logs</a> " HTML_DOT " <a href=\"/api/v0/runs/");
     http_encode(b, fl->o->run_id);
     buf_printf(b,
                "/logs?input_hash=%" PRId64 "&amp;vtime=%s\">download the log up to here</a></p>\n",

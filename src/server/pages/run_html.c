@@ -65,7 +65,7 @@ static void trouble(struct buf *b, const struct launch *l)
     text_html(b, l->error);
     buf_puts(b, "</pre>");
     buf_puts(b, setup ? "<p>The build log and the report below show the container's last lines. "
-                        "`everett run DIR` shows the same on your own machine.</p>"
+                        "<code>everett run DIR</code> shows the same on your own machine.</p>"
                       : "");
     buf_puts(b, "</div>\n");
 }

@@ -9,6 +9,8 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "event_builder.h"
+#include "report/counterpart.h"
 #include "report/report.h"
 #include "report/terminal.h"
 #include "report/text.h"
@@ -291,6 +293,63 @@ static void test_numbers(void **state)
     assert_string_equal(b.data, "\xe6\x97\xa5\xe6\x9c\xac\xe2\x80\xa6");
 }
 
+/* One root and two branches of it: the one that branches at 2 s fails, the one at 3 s does not. */
+static void add_branch(struct store *s, uint64_t number, uint64_t branch_ns, bool holds)
+{
+    cleanup_err struct err err = {0};
+    struct event_builder b = {0};
+    struct store_universe u = {.number = number,
+                               .seed = number,
+                               .input_hash = (int64_t)number + 1,
+                               .parent = number ? 0 : -1,
+                               .branch_vtime_ns = branch_ns};
+    struct store_writer *w = store_universe_begin(s, &u, &err);
+    assert_non_null(w);
+    for (unsigned second = 1; second < 5; second++) {
+        build_at(&b, second * UINT64_C(1000000000));
+        build_output(&b, 0, 1, 1, 0, second == 4 && !holds ? "too late" : "a line");
+        if (b.vtime_ns <= branch_ns) {
+            buf_reset(&b.out); /* its parent's */
+        }
+    }
+    build_assert(&b, 0, 1, "It holds", "always", true, true, holds, "{}");
+    build_end(&b, END_TIME_LIMIT, true, "");
+    assert_int_equal(store_universe_append(w, b.out.data, b.out.len, &err), 0);
+    buf_free(&b.out);
+    assert_int_equal(store_universe_commit(w, 1000, NULL, NULL, &err), 0);
+}
+
+static void test_counterpart(void **state)
+{
+    cleanup_err struct err err = {0};
+    char dir[128];
+    const struct store_node node = {.name = "a", .service = "a", .hostname = "a"};
+    const struct store_run run = {.name = "branches"};
+    struct report_options options = {.no_history = true};
+    snprintf(dir, sizeof dir, "%s/now", base);
+    struct store *s = store_create(dir, &run, &node, 1, &err);
+    assert_non_null(s);
+    add_branch(s, 0, 0, true);
+    add_branch(s, 1, UINT64_C(2000000000), false);
+    add_branch(s, 2, UINT64_C(3000000000), true);
+    struct report *r = report_create(s, &options, &err);
+    assert_non_null(r);
+    const struct report_property *rp = &r->props[0];
+    assert_string_equal(rp->p->name, "It holds");
+    struct counterpart c;
+    assert_int_equal(counterpart_find(&c, r, rp, report_first_failure(rp), &err), 1);
+    assert_true(c.has_common_past);
+    assert_int_equal(c.universe, 0); /* as much in common as universe 2, and seen first */
+    assert_int_equal(c.differs_seq, 3);
+    assert_true(c.differs_ns == UINT64_C(4000000000));
+    assert_int_equal(c.common.count, 3);
+    assert_string_equal(c.failing.lines[0].text, "too late");
+    assert_string_equal(c.other.lines[0].text, "a line");
+    counterpart_fini(&c);
+    report_destroy(r);
+    store_close(s);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
 
 int main(void)
@@ -305,6 +364,7 @@ int main(void)
         CASE(test_empty),
         CASE(test_setup_failed),
         CASE(test_passing),
+        CASE(test_counterpart),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_numbers),
     };
