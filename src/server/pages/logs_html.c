@@ -5,6 +5,7 @@
 #include "report/text.h"
 #include "server/logs/event_view.h"
 #include "server/pages/logs.h"
+#include "server/pages/report_page.h"
 #include "store/moment.h"
 
 #define LINE_SHOWN_MAX 600u
@@ -227,7 +228,7 @@ static void views(struct buf *b, const struct logs_model *m)
     cleanup_buf struct buf list = {0}, tree = {0};
     search_url(&list, m, m->text, false);
     search_url(&tree, m, m->text, true);
-    buf_puts(b, "<nav class=\"views\" aria-label=\"View\">");
+    buf_puts(b, "<nav class=\"tabs views\" aria-label=\"View\">");
     frame_link(b, list.data, "list", !m->is_tree);
     frame_link(b, tree.data, "histories over time", m->is_tree);
     buf_puts(b, "<span class=\"label\">download</span>");
@@ -249,8 +250,11 @@ void logs_html(struct buf *b, const struct frame *f, const struct logs_model *m)
     cleanup_buf struct buf url = {0};
     buf_printf(&url, "/runs/%s", m->run_id);
     buf_puts(b, "<div class=\"wrap\">\n");
+    buf_puts(b, "<p class=\"crumbs\">");
+    frame_crumb(b, "/runs", "Runs");
     frame_crumb(b, url.data, m->title);
-    buf_puts(b, "<h1>Logs</h1>\n");
+    buf_puts(b, "logs</p>\n<h1>Logs</h1>\n");
+    run_tabs(b, m->run_id, "Logs");
     query_form(b, m);
     help(b, m);
     if (*m->text && !m->error) {

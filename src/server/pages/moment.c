@@ -49,7 +49,7 @@ static void neighbours(struct buf *b, const char *run, const struct moment *m)
                  {-1000000000, "1 s earlier"},
                  {1000000000, "1 s later"},
                  {10000000000, "10 s later"}};
-    buf_puts(b, "<p class=\"steps\">");
+    buf_puts(b, "<p class=\"nearby\">");
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
         struct moment to = *m;
         char text[MOMENT_TEXT_MAX];
@@ -100,9 +100,12 @@ static void draw(struct http_request *rq, struct http_response *rs, struct run_s
     frame_open(&rs->body, &f);
     buf_puts(&rs->body, "<div class=\"wrap\">\n");
     buf_printf(&url, "/runs/%s", rq->vars[0]);
+    buf_puts(&rs->body, "<p class=\"crumbs\">");
+    frame_crumb(&rs->body, "/runs", "Runs");
     frame_crumb(&rs->body, url.data, run->title);
     buf_puts(&url, "/logs");
     frame_crumb(&rs->body, url.data, "logs");
+    buf_puts(&rs->body, "moment</p>\n");
     int status = r ? body(&rs->body, rq, r, x, m, &err) : -1;
     buf_puts(&rs->body, "</div>\n");
     frame_close(&rs->body, &f);
