@@ -1,7 +1,7 @@
 # A thin front door: Meson does the work. BUILD may name another build directory.
 BUILD ?= build
 
-.PHONY: all product images demo check e2e bench asan conform lint fuzz install clean deps
+.PHONY: all product images demo check matrix e2e bench asan conform lint fuzz install clean deps
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -38,6 +38,13 @@ check: deps
 e2e: deps
 	$(MAKE) all
 	python3 tests/e2e/e2e.py $(BUILD)
+
+# Takes some minutes, as root or where users may make namespaces.
+matrix:
+	tools/install-deps.sh --programs
+	$(MAKE) all
+	python3 tests/matrix/run.py --everett $(BUILD)/everett --json $(BUILD)/matrix.json \
+	    --docs docs/matrix.md
 
 bench: all images
 	python3 bench/bench.py --build $(BUILD)

@@ -15,8 +15,12 @@ build="gcc libc6-dev make meson ninja-build pkg-config libarchive-dev libjansson
 images="mmdebstrap uidmap ca-certificates musl-tools python3 python3-pip"
 tests="g++ clang clang-format-14 clang-tidy shellcheck python3-venv git file curl"
 programs="busybox-static sqlite3 xz-utils redis-server nginx-light etcd-server etcd-client golang-go
-    nodejs npm chromium default-jdk-headless"
-services="redis-server nginx-light etcd-server" # of the programs
+    nodejs npm chromium default-jdk-headless esbuild ripgrep nats-server python3-etcd3 postgresql-15
+    haproxy mosquitto mosquitto-clients memcached dnsmasq-base dnsutils mariadb-server rabbitmq-server
+    zookeeper netcat-openbsd openssh-server openssh-client iproute2 procps apt-utils dpkg-dev"
+# Of the programs, with the name of the service where it is another.
+services="redis-server nginx-light:nginx etcd-server:etcd nats-server postgresql-15:postgresql haproxy
+    mosquitto memcached mariadb-server:mariadb rabbitmq-server openssh-server:ssh"
 
 case "${1:-}" in
 "" | --check) wanted="$build $images $tests" ;;
@@ -91,7 +95,7 @@ fi
 if command -v systemctl >/dev/null; then
     for service in $services; do
         case "$missing " in
-        *" $service "*) $as_root systemctl --quiet disable "${service%-light}" || true ;;
+        *" ${service%:*} "*) $as_root systemctl --quiet disable "${service#*:}" || true ;;
         esac
     done
 fi

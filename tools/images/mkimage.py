@@ -2,7 +2,8 @@
 """Writes a container image archive (the format of `docker save`) without a container engine.
 
     mkimage.py -o OUT.tar --name NAME:TAG [--layer FILE.tar ...] [--copy SRC:DEST[:MODE] ...]
-               [--mkdir DEST[:MODE] ...] [--env K=V ...] [--entrypoint JSON] [--cmd JSON]
+               [--mkdir DEST[:MODE] ...] [--env K=V ...] [--user USER[:GROUP]] [--workdir DIR]
+               [--entrypoint JSON] [--cmd JSON]
 
 Layers are used byte for byte, lowest first; files and directories given by --copy and --mkdir form
 one more on top. Equal inputs give equal archives: order, owners (root) and times
@@ -78,6 +79,10 @@ def image_config(args, diff_ids):
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(EPOCH))
     path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     config = {"Env": [path] + args.env}
+    if args.user:
+        config["User"] = args.user
+    if args.workdir:
+        config["WorkingDir"] = args.workdir
     if args.entrypoint:
         config["Entrypoint"] = json.loads(args.entrypoint)
     if args.cmd:
@@ -126,6 +131,8 @@ def main():
     parser.add_argument("--copy", action="append", default=[])
     parser.add_argument("--mkdir", action="append", default=[])
     parser.add_argument("--env", action="append", default=[])
+    parser.add_argument("--user")
+    parser.add_argument("--workdir")
     parser.add_argument("--entrypoint")
     parser.add_argument("--cmd")
     args = parser.parse_args()
