@@ -2,6 +2,8 @@
  * "Execution of signal handlers" and "Interruption of system calls ... by signal handlers"). */
 #include "kernel/signal/signal_priv.h"
 
+#include <linux/audit.h>
+
 #include "kernel/machine.h"
 #include "kernel/node.h"
 #include "kernel/task/cred.h"
@@ -168,12 +170,12 @@ void signal_deliver(struct task *t)
     }
 }
 
-void signal_force_fault(struct task *t, int signo, int code, uint64_t addr, uint64_t trapno,
-                        uint64_t error_code)
+/* A signal that cannot be put off: blocked or ignored, it kills. */
+static void force(struct task *t, const struct siginfo *info)
 {
     struct process *p = t->process;
-    struct sigaction_entry *a = signal_action(p, signo);
-    uint64_t bit = SIG_BIT(signo);
+    struct sigaction_entry *a = signal_action(p, info->signo);
+    uint64_t bit = SIG_BIT(info->signo);
     bool blocked = t->sig.blocked & bit;
     if (blocked || a->handler == ABI_SIG_IGN) {
         a->handler = ABI_SIG_DFL;
@@ -182,10 +184,25 @@ void signal_force_fault(struct task *t, int signo, int code, uint64_t addr, uint
     if (a->handler == ABI_SIG_DFL) {
         p->sig.killable = true;
     }
+    signal_send_task(t, info);
+}
+
+void signal_force_fault(struct task *t, int signo, int code, uint64_t addr, uint64_t trapno,
+                        uint64_t error_code)
+{
+    struct siginfo info = {.signo = signo, .code = code};
+    info.fault.addr = addr;
     t->sig.fault_trapno = trapno;
     t->sig.fault_error = error_code;
     t->sig.fault_addr = addr;
-    struct siginfo info = {.signo = signo, .code = code};
-    info.fault.addr = addr;
-    signal_send_task(t, &info);
+    force(t, &info);
+}
+
+void signal_force_sys(struct task *t, uint64_t call_addr, int32_t nr, int32_t error)
+{
+    struct siginfo info = {.signo = SIGNAL_SYS, .error = error, .code = 1 /* SYS_SECCOMP */};
+    info.sys.call_addr = call_addr;
+    info.sys.syscall = nr;
+    info.sys.arch = AUDIT_ARCH_X86_64;
+    force(t, &info);
 }

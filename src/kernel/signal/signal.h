@@ -171,6 +171,8 @@ void signal_deliver(struct task *t);
  * force_sig_fault). trapno and error_code appear in the frame. */
 void signal_force_fault(struct task *t, int signo, int code, uint64_t addr, uint64_t trapno,
                         uint64_t error_code);
+/* SIGSYS for a call that a filter trapped (SYS_SECCOMP); forced likewise. */
+void signal_force_sys(struct task *t, uint64_t call_addr, int32_t nr, int32_t error);
 /* Forces SIGSEGV as when a frame cannot be written. */
 void signal_force_segv(struct task *t);
 bool signal_default_is_core(int signo);

@@ -13,6 +13,7 @@
 #include "kernel/syscalls/syscall.h"
 #include "kernel/task/lifecycle.h"
 #include "kernel/task/regs.h"
+#include "kernel/task/seccomp.h"
 #include "kernel/task/task.h"
 #include "kernel/time/clock.h"
 #include "kernel/trace/trace.h"
@@ -100,6 +101,14 @@ static struct sysret run(struct task *t, const struct syscall_row *row, const st
     }
 }
 
+static struct sysret filter_and_run(struct task *t, const struct syscall_row *row,
+                                    const struct sysargs *a)
+{
+    struct sysret r;
+    bool own = a->nr >= GUESTCALL_BASE && a->nr < GUESTCALL_END; /* no call of Linux */
+    return t->seccomp_mode && !own && seccomp_stops(t, a, &r) ? r : run(t, row, a);
+}
+
 static void end_call(struct task *t)
 {
     if (t->call.held) {
@@ -176,7 +185,7 @@ void syscall_dispatch(struct task *t)
         m->sched.clock_streak = 0;
     }
     const struct syscall_row *row = syscall_row(args.nr);
-    struct sysret r = run(t, row, &args);
+    struct sysret r = filter_and_run(t, row, &args);
     end_call(t);
     if (r.kind == SYSRET_DONE) {
         regs->rax = (uint64_t)r.value;

@@ -13,6 +13,7 @@
 #include "kernel/syscalls/handlers.h"
 #include "kernel/task/cred.h"
 #include "kernel/task/lifecycle.h"
+#include "kernel/task/seccomp.h"
 #include "kernel/task/task.h"
 #include "kernel/trace/trace.h"
 #include "kernel/vfs/file.h"
@@ -102,6 +103,7 @@ static void share_context(struct task *t, struct task *child, uint64_t flags)
     child->sched_policy = t->sched_policy;
     child->sched_priority = t->sched_priority;
     child->personality = t->personality;
+    seccomp_copy(child, t);
     child->timer_slack_ns = t->timer_slack_ns;
     child->ioprio = t->ioprio;
     child->cpu_mask = t->cpu_mask;

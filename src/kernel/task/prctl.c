@@ -11,6 +11,7 @@
 #include "kernel/port.h"
 #include "kernel/syscalls/handlers.h"
 #include "kernel/task/cred_priv.h"
+#include "kernel/task/seccomp.h"
 #include "kernel/task/task.h"
 #include "kernel/trace/trace.h"
 
@@ -107,6 +108,9 @@ static struct sysret plain_option(struct task *t, const struct sysargs *a)
     case PR_GET_TID_ADDRESS:
         return sys_done(user_write_u64(t, gaddr_of(a->a[1]), t->clear_child_tid));
     case PR_GET_SECCOMP:
+        return sys_done(t->seccomp_mode);
+    case PR_SET_SECCOMP:
+        return sys_done(seccomp_set_mode(t, a->a[1], a->a[2]));
     case PR_GET_TIMING:
     case PR_TASK_PERF_EVENTS_DISABLE:
     case PR_TASK_PERF_EVENTS_ENABLE:

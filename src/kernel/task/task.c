@@ -11,6 +11,7 @@
 #include "kernel/task/cred.h"
 #include "kernel/task/lifecycle.h"
 #include "kernel/task/regs.h"
+#include "kernel/task/seccomp.h"
 #include "kernel/vfs/file.h"
 
 struct task *task_current(struct machine *m)
@@ -168,6 +169,7 @@ void task_free(struct task *t)
     }
     kfree(t->m, t->heap_waiters);
     cred_fini(t->m, &t->cred);
+    seccomp_fini(t);
     kfree(t->m, t);
 }
 

@@ -121,6 +121,8 @@ struct task {
     bool exiting;
     int parent_death_signal;
     uint32_t personality;
+    uint32_t seccomp_mode;          /* enum seccomp_mode */
+    struct seccomp_filter *seccomp; /* the newest, counted; or NULL */
     int nice, sched_policy, sched_priority;
     uint32_t ioprio;
     uint64_t cpu_mask; /* sched_setaffinity; 0: every processor */

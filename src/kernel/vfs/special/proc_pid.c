@@ -3,6 +3,7 @@
 #include "kernel/machine.h"
 #include "kernel/mm/mm.h"
 #include "kernel/node.h"
+#include "kernel/task/seccomp.h"
 #include "kernel/task/task.h"
 #include "kernel/time/clock.h"
 #include "kernel/vfs/special/proc_priv.h"
@@ -222,8 +223,8 @@ void proc_status(struct text *x, struct pseudo_ctx *c)
                 k->cap_permitted, k->cap_effective);
     text_printf(x, "CapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%d\n", k->cap_bounding,
                 k->cap_ambient, k->no_new_privs);
-    text_puts(x, "Seccomp:\t0\nSeccomp_filters:\t0\n"
-                 "Speculation_Store_Bypass:\tthread vulnerable\n"
+    text_printf(x, "Seccomp:\t%u\nSeccomp_filters:\t%u\n", t->seccomp_mode, seccomp_count(t));
+    text_puts(x, "Speculation_Store_Bypass:\tthread vulnerable\n"
                  "SpeculationIndirectBranch:\tconditional enabled\nCpus_allowed:\t");
     cpu_mask(x, cpus);
     text_puts(x, "\nCpus_allowed_list:\t");
