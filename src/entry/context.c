@@ -10,6 +10,7 @@
 #include "kernel/loader/exec.h"
 #include "kernel/machine.h"
 #include "kernel/mm/mm.h"
+#include "kernel/mm/mm_ops.h"
 #include "kernel/mm/usercopy.h"
 #include "kernel/task/lifecycle.h"
 #include "kernel/task/task.h"
@@ -172,6 +173,7 @@ void port_switch_to(struct machine *m, struct task *prev, struct task *next)
     if (next->mm->slot != engine.slot || next->mm->host == MM_HOST_NONE) {
         hand_over(next);
         next = baton_wait(engine.slot);
+        mm_catch_up(next->mm);
     }
     if (next != prev) {
         switch_green(prev, next);
@@ -222,6 +224,8 @@ static _Noreturn void run_forked_child(struct task *child)
         frame->rsp = child->fork_sp;
     }
     set_fs(child->fs_base);
+    mm_forked(child);
+    mm_catch_up(child->mm);
     if (child->set_child_tid) {
         (void)!user_write_u32(child, gaddr_of(child->set_child_tid), (uint32_t)child->tid);
     }

@@ -3,6 +3,7 @@
 
 #include "abi/layout.h"
 #include "abi/signal_abi.h"
+#include "kernel/limits.h"
 #include "kernel/machine.h"
 #include "kernel/mm/mm_ops.h"
 #include "kernel/mm/mm_priv.h"
@@ -47,6 +48,48 @@ static bool map_run(struct machine *m, struct vma *v, uint64_t va, int *signo, i
         m->port->panic("the host refused to map file pages");
     }
     return true;
+}
+
+static void shrink_mapping(struct vma *v, uint64_t end)
+{
+    if (v->pgoff + ((v->end - v->start) >> PAGE_SHIFT) > end) {
+        v->shrunk_from = v->shrunk ? min_u64(v->shrunk_from, end) : end;
+        v->shrunk = true;
+    }
+}
+
+void mm_file_shrunk(struct machine *m, const struct inode *inode, uint64_t end)
+{
+    for (uint32_t slot = 0; slot < LIMIT_MMS; slot++) {
+        struct mm *mm = m->mms[slot];
+        for (uint32_t i = 0; mm && i < mm->vma_count; i++) {
+            struct vma *v = mm->vmas[i];
+            if (vma_is_lazy(v) && v->file->inode == inode) {
+                shrink_mapping(v, end);
+                mm->shrunk |= v->shrunk;
+            }
+        }
+    }
+    const struct task *running = m->sched.current;
+    if (running && running->mm) {
+        mm_catch_up(running->mm);
+    }
+}
+
+void mm_catch_up(struct mm *mm)
+{
+    for (uint32_t i = 0; mm->shrunk && i < mm->vma_count; i++) {
+        struct vma *v = mm->vmas[i];
+        if (v->shrunk) {
+            uint64_t kept = v->shrunk_from > v->pgoff ? v->shrunk_from - v->pgoff : 0;
+            uint64_t from = v->start + (kept << PAGE_SHIFT);
+            v->shrunk = false;
+            if (from < v->end) { /* the rest may have been unmapped by others of the process */
+                mm->m->port->unmap(from, v->end - from);
+            }
+        }
+    }
+    mm->shrunk = false;
 }
 
 bool mm_fault(struct task *t, uint64_t va, bool write, bool exec, int *signo, int *code)

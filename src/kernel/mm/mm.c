@@ -188,7 +188,7 @@ static bool can_merge(const struct vma *a, const struct vma *b)
 {
     return a->end == b->start && a->backing == VMA_ANON && b->backing == VMA_ANON &&
            a->prot == b->prot && a->flags == b->flags && a->name == b->name &&
-           a->locked == b->locked && a->dontfork == b->dontfork;
+           a->locked == b->locked && a->dontfork == b->dontfork && a->wipeonfork == b->wipeonfork;
 }
 
 void mm_merge_around(struct mm *mm, uint64_t start, uint64_t end)

@@ -24,10 +24,12 @@ struct vma {
     uint32_t max_prot;   /* shared file mappings of read-only files: no PROT_WRITE */
     uint32_t flags;      /* MAP_SHARED or MAP_PRIVATE, MAP_NORESERVE, MAP_GROWSDOWN */
     enum vma_backing backing;
-    struct file *file; /* VMA_FILE: holds a reference */
-    uint64_t pgoff;    /* VMA_FILE: file page of `start` */
-    const char *name;  /* "[heap]", "[stack]", "[vdso]", or NULL */
-    bool locked, dontfork;
+    struct file *file;                 /* VMA_FILE: holds a reference */
+    uint64_t pgoff;                    /* VMA_FILE: file page of `start` */
+    const char *name;                  /* "[heap]", "[stack]", "[vdso]", or NULL */
+    bool locked, dontfork, wipeonfork; /* mlock(2), madvise(2) */
+    bool shrunk;                       /* the host still maps pages that the file lost: */
+    uint64_t shrunk_from;              /* from this file page on */
 };
 
 enum mm_host {
@@ -40,6 +42,7 @@ struct mm {
     uint32_t slot; /* in machine->mms and in the control page */
     uint32_t refs; /* tasks */
     enum mm_host host;
+    bool shrunk; /* some mapping is; the host process catches up before it runs again */
     struct vma **vmas;
     uint32_t vma_count, vma_cap;
     uint64_t brk_start, brk;
@@ -54,6 +57,11 @@ struct mm {
     uint32_t patch_count;
     void *patches; /* entry layer: call sites patched in this address space */
 };
+
+/* The file ends before page `end` now: what maps pages behind it faults there from now on. */
+void mm_file_shrunk(struct machine *m, const struct inode *inode, uint64_t end);
+/* The host process of `mm` runs again: does to its memory what others asked for meanwhile. */
+void mm_catch_up(struct mm *mm);
 
 /* The mapping that contains va, or NULL. */
 struct vma *mm_find(struct mm *mm, uint64_t va);

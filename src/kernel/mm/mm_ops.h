@@ -11,6 +11,9 @@ void mm_put(struct machine *m, struct mm *mm);
 void mm_release_mappings(struct mm *mm);
 /* Copies the description of parent into child for fork; the host clone copies the pages. */
 void mm_fork(struct mm *child, const struct mm *parent);
+/* In the forked child, before it runs: what the parent kept from its children (MADV_DONTFORK,
+ * MADV_WIPEONFORK) goes. */
+void mm_forked(struct task *child);
 /* Removes every guest mapping of the running address space. */
 void mm_clear(struct mm *mm);
 

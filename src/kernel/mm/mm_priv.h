@@ -2,7 +2,17 @@
 #ifndef EVERETT_KERNEL_MM_MM_PRIV_H
 #define EVERETT_KERNEL_MM_MM_PRIV_H
 
+#include "abi/layout.h"
 #include "kernel/mm/mm.h"
+
+/* Rounds *len up to pages; false: not a page-aligned range of addresses a guest can have. */
+static inline bool mm_page_range(uint64_t addr, uint64_t *len)
+{
+    uint64_t end;
+    *len = round_up_u64(*len, PAGE_SIZE);
+    return !(addr & (PAGE_SIZE - 1)) && !__builtin_add_overflow(addr, *len, &end) &&
+           end <= GUEST_HIGH_END;
+}
 
 uint32_t mm_position(const struct mm *mm, uint64_t va);
 /* Makes start and end boundaries; returns the position of the first mapping at or above start. */

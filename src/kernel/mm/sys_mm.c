@@ -1,4 +1,4 @@
-/* mmap(2), munmap(2), mprotect(2), mremap(2), brk(2), madvise(2), msync(2), mlock(2), mincore(2) */
+/* mmap(2), munmap(2), mprotect(2), mremap(2), brk(2), msync(2), mlock(2), mincore(2) */
 #include <linux/mman.h>
 
 #include "abi/layout.h"
@@ -47,8 +47,10 @@ static int check_type(struct task *t, uint64_t flags)
     uint32_t type = (uint32_t)flags & MAP_TYPE;
     if (type == MAP_SHARED_VALIDATE) {
         if (flags & ~(uint64_t)ALL_FLAGS) {
-            trace_unknown(t, "mmap flags", flags, 0, -EOPNOTSUPP);
-            return -EOPNOTSUPP; /* MAP_SYNC among others */
+            if (flags & ~(uint64_t)(ALL_FLAGS | MAP_SYNC)) {
+                trace_unknown(t, "mmap flags", flags, 0, -EOPNOTSUPP);
+            }
+            return -EOPNOTSUPP; /* MAP_SYNC: as for every file that is not in persistent memory */
         }
         return 0;
     }
@@ -145,19 +147,11 @@ struct sysret sys_mmap(struct task *t, const struct sysargs *a)
 }
 
 /* Rounds a range as munmap and mprotect do; false if it is no range of guest addresses. */
-static bool page_range(uint64_t addr, uint64_t *len)
-{
-    *len = round_up_u64(*len, PAGE_SIZE);
-    uint64_t end;
-    return !(addr & (PAGE_SIZE - 1)) && !__builtin_add_overflow(addr, *len, &end) &&
-           end <= GUEST_HIGH_END;
-}
-
 /* A range may span the engine's part of the address space: nothing of a guest is there. */
 struct sysret sys_munmap(struct task *t, const struct sysargs *a)
 {
     uint64_t addr = a->a[0], len = a->a[1];
-    if (!page_range(addr, &len) || len == 0) {
+    if (!mm_page_range(addr, &len) || len == 0) {
         return sys_done(-EINVAL);
     }
     struct mm *mm = t->mm;
@@ -191,7 +185,7 @@ struct sysret sys_mprotect(struct task *t, const struct sysargs *a)
     if (len == 0) {
         return sys_done(0);
     }
-    if (!page_range(addr, &len) || !gaddr_range_ok(gaddr_of(addr), len)) {
+    if (!mm_page_range(addr, &len) || !gaddr_range_ok(gaddr_of(addr), len)) {
         return sys_done(-ENOMEM);
     }
     return sys_done(mm_protect(t, addr, len, (uint32_t)a->a[2] & 7));
@@ -322,67 +316,6 @@ struct sysret sys_mremap(struct task *t, const struct sysargs *a)
 
 /* --- advice and the like ---------------------------------------------------------------------- */
 
-static int discard(struct mm *mm, struct vma *v, uint64_t start, uint64_t end)
-{
-    if (v->locked) {
-        return -EINVAL;
-    }
-    if (vma_is_lazy(v) || v->backing == VMA_SPECIAL) {
-        return 0; /* the pages belong to the file */
-    }
-    int err = mm->m->port->discard(start, end - start);
-    mm_code_mapped(mm->m, v, start, end);
-    return err;
-}
-
-static int advise_one(struct task *t, struct vma *v, uint64_t start, uint64_t end, uint64_t advice)
-{
-    switch (advice) {
-    case MADV_DONTNEED:
-    case 8 /* MADV_FREE: lazily or at once, the guest cannot tell */:
-        return discard(t->mm, v, start, end);
-    case MADV_DONTFORK:
-    case 18 /* MADV_WIPEONFORK */:
-    case 9 /* MADV_REMOVE */:
-        trace_unknown(t, "madvise", advice, 0, -EINVAL);
-        return -EINVAL;
-    default:
-        return 0;
-    }
-}
-
-static bool known_advice(uint64_t advice)
-{
-    return advice <= 4 || (advice >= 8 && advice <= 25 && advice != 22 && advice != 23);
-}
-
-struct sysret sys_madvise(struct task *t, const struct sysargs *a)
-{
-    uint64_t addr = a->a[0], len = a->a[1], advice = a->a[2];
-    if (!known_advice(advice) || !page_range(addr, &len)) {
-        return sys_done(-EINVAL);
-    }
-    uint64_t at = addr, end = addr + len;
-    int err = 0;
-    for (uint32_t i = mm_position(t->mm, addr); at < end; i++) {
-        struct vma *v = i < t->mm->vma_count ? t->mm->vmas[i] : NULL;
-        if (!v || v->start >= end) {
-            return sys_done(-ENOMEM);
-        }
-        if (v->start > at) {
-            err = -ENOMEM; /* a hole: Linux goes on and says so at the end */
-            at = v->start;
-        }
-        uint64_t stop = min_u64(v->end, end);
-        int e = advise_one(t, v, at, stop, advice);
-        if (e) {
-            return sys_done(e);
-        }
-        at = stop;
-    }
-    return sys_done(err);
-}
-
 static bool fully_mapped(struct mm *mm, uint64_t addr, uint64_t end)
 {
     for (uint32_t i = mm_position(mm, addr); addr < end; i++) {
@@ -397,7 +330,7 @@ static bool fully_mapped(struct mm *mm, uint64_t addr, uint64_t end)
 struct sysret sys_msync(struct task *t, const struct sysargs *a)
 {
     uint64_t addr = a->a[0], len = a->a[1], flags = a->a[2];
-    if (flags & ~7ull || (flags & MS_ASYNC && flags & MS_SYNC) || !page_range(addr, &len)) {
+    if (flags & ~7ull || (flags & MS_ASYNC && flags & MS_SYNC) || !mm_page_range(addr, &len)) {
         return sys_done(-EINVAL);
     }
     for (uint32_t i = mm_position(t->mm, addr); flags & MS_SYNC && i < t->mm->vma_count; i++) {
@@ -416,7 +349,7 @@ static struct sysret set_locked(struct task *t, uint64_t addr, uint64_t len, boo
 {
     len += addr & (PAGE_SIZE - 1);
     addr = round_down_u64(addr, PAGE_SIZE);
-    if (!page_range(addr, &len)) {
+    if (!mm_page_range(addr, &len)) {
         return sys_done(-EINVAL);
     }
     if (!fully_mapped(t->mm, addr, addr + len)) {
@@ -468,7 +401,7 @@ struct sysret sys_mincore(struct task *t, const struct sysargs *a)
     if (addr & (PAGE_SIZE - 1)) {
         return sys_done(-EINVAL);
     }
-    if (!page_range(addr, &len) || !fully_mapped(t->mm, addr, addr + len)) {
+    if (!mm_page_range(addr, &len) || !fully_mapped(t->mm, addr, addr + len)) {
         return sys_done(-ENOMEM);
     }
     for (uint64_t done = 0; done < len >> PAGE_SHIFT;) {

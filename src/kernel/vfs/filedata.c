@@ -4,6 +4,7 @@
 #include "abi/layout.h"
 #include "base/str.h"
 #include "kernel/machine.h"
+#include "kernel/mm/mm.h"
 #include "kernel/mm/usercopy.h"
 #include "kernel/port.h"
 #include "kernel/vfs/vfs_priv.h"
@@ -345,6 +346,9 @@ int filedata_truncate(struct filedata *fd, uint64_t size)
         uint64_t keep = (size + PAGE_SIZE - 1) / PAGE_SIZE;
         fd->base_pages = min_u64(fd->base_pages, keep);
         drop_pages(fd, keep, UINT64_MAX / 2);
+        if (fd->shared_maps) {
+            mm_file_shrunk(fd->m, fd->inode, keep);
+        }
     }
     fd->inode->size = size;
     filedata_meta_changed(fd);

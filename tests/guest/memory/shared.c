@@ -272,6 +272,116 @@ TEST(wipe_of_large_fork)
     CHECK_EQ(p[PAGE], 1);
 }
 
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#define MADV_KEEPONFORK 19
+#endif
+
+TEST(children_do_not_get_what_advice_keeps)
+{
+    char *p = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memset(p, 7, 3 * PAGE);
+    CHECK_EQ(madvise(p + PAGE, PAGE, MADV_DONTFORK), 0);
+    CHECK_EQ(madvise(p + 2 * PAGE, PAGE, MADV_WIPEONFORK), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        unsigned char vec[1];
+        CHECK_EQ(p[0], 7);
+        CHECK_EQ(p[2 * PAGE], 0);
+        CHECK_ERR(mincore(p + PAGE, PAGE, vec), ENOMEM);
+        CHECK_ERR(access(p + PAGE, F_OK), EFAULT);
+        p[2 * PAGE] = 8;
+        pid_t again = fork(); /* wiped in every child, and theirs */
+        if (again == 0) {
+            _exit(p[2 * PAGE]);
+        }
+        CHECK_EXIT(again, 0);
+        p[PAGE] = 1;
+        _exit(0);
+    }
+    CHECK_KILLED(pid, SIGSEGV);
+    CHECK(p[PAGE] == 7 && p[2 * PAGE] == 7);
+    CHECK_EQ(madvise(p, 3 * PAGE, MADV_DOFORK), 0);
+    CHECK_EQ(madvise(p, 3 * PAGE, MADV_KEEPONFORK), 0);
+    pid = fork();
+    if (pid == 0) {
+        _exit(p[0] + p[PAGE] + p[2 * PAGE]);
+    }
+    CHECK_EXIT(pid, 21);
+    CHECK_ERR(madvise(shared_page(), PAGE, MADV_WIPEONFORK), EINVAL);
+}
+
+TEST(removed_pages_are_holes)
+{
+    int fd = memfd_create("f", 0);
+    CHECK_EQ(ftruncate(fd, 3 * PAGE), 0);
+    char *p = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    char c = 0;
+    memset(p, 5, 3 * PAGE);
+    CHECK_EQ(madvise(p + PAGE, PAGE, MADV_REMOVE), 0);
+    CHECK(p[0] == 5 && p[PAGE] == 0 && p[2 * PAGE] == 5);
+    CHECK_EQ(pread(fd, &c, 1, 2 * PAGE - 1), 1);
+    CHECK_EQ(c, 0);
+    p[PAGE] = 6;
+    CHECK_EQ(pread(fd, &c, 1, PAGE), 1);
+    CHECK_EQ(c, 6);
+    char *q = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK_ERR(madvise(q, PAGE, MADV_REMOVE), EINVAL);
+}
+
+static volatile void *bus_at;
+
+static void on_bus(int signo, siginfo_t *info, void *context)
+{
+    (void)context;
+    bus_at = info->si_addr;
+    _exit(signo == SIGBUS && info->si_code == BUS_ADRERR ? 9 : 1);
+}
+
+/* Also where the page was used before the file shrank. */
+TEST(a_shrunken_file_is_a_bus_error)
+{
+    int fd = memfd_create("f", 0);
+    CHECK_EQ(ftruncate(fd, 2 * PAGE), 0);
+    volatile char *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    p[PAGE] = 1;
+    CHECK_EQ(ftruncate(fd, PAGE / 2), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct sigaction a = {.sa_sigaction = on_bus, .sa_flags = SA_SIGINFO};
+        CHECK_EQ(sigaction(SIGBUS, &a, NULL), 0);
+        p[PAGE - 1] = 1; /* the rest of the last page is there */
+        _exit(p[PAGE]);
+    }
+    CHECK_EXIT(pid, 9);
+    CHECK_EQ(ftruncate(fd, 2 * PAGE), 0);
+    CHECK_EQ(p[PAGE], 0);
+}
+
+TEST(another_process_shrinks_a_mapped_file)
+{
+    int fd = memfd_create("f", 0), go[2];
+    CHECK_EQ(ftruncate(fd, 2 * PAGE), 0);
+    CHECK_EQ(pipe(go), 0);
+    volatile char *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char c;
+        p[0] = p[PAGE] = 1;
+        CHECK_EQ(read(go[0], &c, 1), 1);
+        p[0] = 2;
+        CHECK_ERR(write(go[1], (const char *)p + PAGE, 1), EFAULT);
+        _exit(p[PAGE]);
+    }
+    while (p[PAGE] == 0) {
+        guest_nap(1);
+    }
+    CHECK_EQ(ftruncate(fd, PAGE), 0);
+    CHECK_EQ(write(go[1], "x", 1), 1);
+    CHECK_KILLED(pid, SIGBUS);
+    CHECK_EQ(p[0], 2);
+}
+
 static const struct guest_test tests[] = {
     ENTRY(private_is_copied_by_fork),
     ENTRY(shared_is_seen_by_both),
@@ -291,6 +401,10 @@ static const struct guest_test tests[] = {
     ENTRY(sysv_errors),
     ENTRY(dev_zero_and_proc_self_mem),
     ENTRY(wipe_of_large_fork),
+    ENTRY(children_do_not_get_what_advice_keeps),
+    ENTRY(removed_pages_are_holes),
+    ENTRY(a_shrunken_file_is_a_bus_error),
+    ENTRY(another_process_shrinks_a_mapped_file),
 };
 
 int main(int argc, char **argv)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fake_machine.h"
+#include "kernel/mm/mm.h"
 #include "kernel/signal/signal.h"
 #include "kernel/trace/trace.h"
 
@@ -469,4 +470,13 @@ weak int64_t uio_copy_from(struct uio *u, void *dst, uint64_t n)
 weak int64_t uio_zero(struct uio *u, uint64_t n)
 {
     return move(u, NULL, n, MOVE_ZERO);
+}
+
+/* --- memory: no mapping is the host's --------------------------------------------------------- */
+
+weak void mm_file_shrunk(struct machine *m, const struct inode *inode, uint64_t end)
+{
+    (void)m;
+    (void)inode;
+    (void)end;
 }
