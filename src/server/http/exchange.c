@@ -358,6 +358,8 @@ static void log_access(const struct exchange *x)
     buf_free(&b);
 }
 
+_Static_assert(FAMILY_REGISTRY + 1 == STATS_FAMILIES, "counts are kept for each family");
+
 /* Under the server's lock. */
 static void count(struct http_stats *s, const struct exchange *x)
 {

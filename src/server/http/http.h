@@ -76,7 +76,8 @@ void http_each_header(const struct http_request *rq, const char *name, http_valu
 /* Each pair of the query in order. */
 typedef void http_pair_fn(void *ctx, const char *name, const char *value);
 void http_each_query(const struct http_request *rq, http_pair_fn *fn, void *ctx);
-/* Field of an application/x-www-form-urlencoded body in rq->body; the caller frees it; or NULL. */
+/* Field of an application/x-www-form-urlencoded body in rq->body; the caller frees it; or NULL,
+ * also for one that holds a NUL. */
 char *http_form(const struct http_request *rq, const char *name);
 const char *http_cookie(const struct http_request *rq, const char *name); /* or NULL */
 /* The client's address as text: the peer's, or what a trusted proxy says. */

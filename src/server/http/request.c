@@ -95,7 +95,7 @@ static int hex(int c)
                                   : -1;
 }
 
-/* Decodes up to `end`; a NUL inside ends the value for its reader. */
+/* Decodes up to `end`. */
 static void decode_form(const char *p, const char *end, struct buf *out)
 {
     for (; p < end; p++) {
@@ -128,7 +128,7 @@ char *http_form(const struct http_request *rq, const char *name)
         p = next + 1;
     }
     buf_free(&key);
-    if (is_found) {
+    if (is_found && (!value.len || !memchr(value.data, 0, value.len))) { /* no text holds a NUL */
         return buf_steal(&value);
     }
     buf_free(&value);

@@ -19,7 +19,7 @@ struct frame frame_for(const struct http_request *rq, enum frame_place place, co
 
 bool frame_may(const struct frame *f, enum scope scope)
 {
-    return f->who && (f->who->scopes & (unsigned)scope);
+    return f->who && (f->who->scopes & ((unsigned)scope | SCOPE_ADMIN));
 }
 
 static void style(struct buf *b, const char *name)

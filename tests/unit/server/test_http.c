@@ -295,6 +295,7 @@ static void test_forms(void **state)
         {"&&&=&name=%", "%"},
         {"name=%zz%4", "%zz%4"},
         {"name=%C3%A9", "\xc3\xa9"},
+        {"name=a%00b", "(none)"},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
