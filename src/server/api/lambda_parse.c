@@ -39,7 +39,8 @@ static struct node *make(struct parser *p, enum node_kind kind, struct node *a, 
 
 static void set_text(struct node *n, const char *s, size_t len)
 {
-    n->text = mem_strndup(s, len);
+    n->text = mem_zalloc(len + 1); /* there may be a NUL inside */
+    memcpy(n->text, s, len);
     n->text_len = len;
 }
 

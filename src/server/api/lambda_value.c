@@ -160,7 +160,7 @@ static struct value text_of_list(struct run *r, struct value v)
             return (struct value){0};
         }
         memcpy(data, all.text.data, all.text.len);
-        memcpy(data + all.text.len, ",", i > 0);
+        memcpy(data + all.text.len, ",", i > 0 ? 1 : 0);
         memcpy(data + all.text.len + (i > 0), one.text.data, one.text.len);
         all = value_text(data, len);
     }

@@ -81,6 +81,7 @@ static void truths(void **state)
         "ev => String([1, [2, 3], null]) === '1,2,3,'",
         "ev => '' + 0.1 === '0.1' && '' + 100 === '100' && 'a' + 1 + 2 === 'a12'",
         "ev => 'a,b,c'.split(',').length === 3 && 'a,b,c'.split(',')[2] === 'c'",
+        "ev => 'a\\0b'.length === 3 && ('a\\0b' + 'c').length === 4 && `\\0${1}`.length === 2",
         "ev => ' x '.trim() === 'x' && 'x'.toUpperCase() === 'X' && (5).toString() === '5'",
         "ev => { const a = ev.n; let b = a + 1; return b === 4; }",
         "ev => { if (ev.n > 5) return false; else if (ev.n > 2) { return true } return false }",
