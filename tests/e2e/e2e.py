@@ -80,6 +80,13 @@ def script_rows(name, words, env):
     return rows
 
 
+def write(build, rows):
+    """After each step, so that what was cut has said what it knows."""
+    with open(os.path.join(build, "e2e.json"), "w", encoding="utf-8") as f:
+        json.dump(rows, f, indent=1)
+        f.write("\n")
+
+
 def steps(build):
     everett, tools = os.path.join(build, "everett"), os.path.join(build, "tools")
     clients = os.path.join(tools, "clients")
@@ -108,12 +115,11 @@ def main():
     rows = []
     if not o.only or o.only in "server web":
         rows += meson_rows(build, env)
+        write(build, rows)
     for name, words in steps(build):
         if not o.only or o.only in name:
             rows += script_rows(name, words, env)
-    with open(os.path.join(build, "e2e.json"), "w", encoding="utf-8") as f:
-        json.dump(rows, f, indent=1)
-        f.write("\n")
+            write(build, rows)
     failed = [r for r in rows if r["passed"] is False]
     for r in failed:
         print("FAILED %(name)s\n%(detail)s\n" % r)
