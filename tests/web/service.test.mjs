@@ -103,7 +103,8 @@ const pages = {
   "report-10000": () => `/runs/${ids.large}/report`, failure: () => `/runs/${ids.failing}/failure/1`,
   compare: () => `/runs/compare?a=${ids.failing}&b=${ids.passing}`, launch: () => "/launch",
   registry: () => "/registry", repository: () => "/registry/etcd", accounts: () => "/accounts",
-  "runs-none": () => "/runs?q=nosuchthing",
+  "runs-none": () => "/runs?q=nosuchthing", error: () => "/runs/nosuchrun",
+  logs: () => `/runs/${ids.failing}/logs?q=${encodeURIComponent('text contains "leader"')}`,
 };
 const looks = {
   light: {}, dark: { colorScheme: "dark" },
@@ -136,7 +137,8 @@ test("first byte under 200 ms with 1,000 runs and 10,000 properties", async () =
 for (const [name, path] of Object.entries(pages)) {
   test(`${name}: no errors, accessible, fits, light, dark, narrow and wide`, async () => {
     for (const [look, options] of Object.entries(looks)) {
-      const { page, trouble, done } = await open(path(), options);
+      const status = name === "error" ? 404 : 200;
+      const { page, trouble, done } = await open(path(), { ...options, status });
       const sideways = await page.evaluate(() =>
         document.documentElement.scrollWidth - document.documentElement.clientWidth);
       assert.equal(sideways, 0, `${look}: the page scrolls sideways`);

@@ -1,4 +1,5 @@
 /* Errors in the shape each family of routes has. */
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -45,7 +46,9 @@ static void page_error(struct http_response *rs, unsigned status, const char *te
     buf_puts(&rs->body, "<div class=\"wrap\"><h1>");
     buf_html(&rs->body, f.title, strlen(f.title));
     buf_puts(&rs->body, "</h1>\n<p>");
-    buf_html(&rs->body, text, strlen(text));
+    const char first = (char)toupper((unsigned char)*text); /* a sentence, here */
+    buf_html(&rs->body, &first, *text != 0);
+    buf_html(&rs->body, text + (*text != 0), strlen(text + (*text != 0)));
     buf_puts(&rs->body, "</p>\n<p><a href=\"/runs\">All runs</a></p></div>\n");
     frame_close(&rs->body, &f);
     frame_send(rs, status);

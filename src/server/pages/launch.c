@@ -288,6 +288,7 @@ static void answer(struct http_request *rq, struct http_response *rs, struct lau
         http_fail(rq, rs, &err);
     } else {
         struct frame f = frame_for(rq, PLACE_LAUNCH, "Launch a run");
+        f.styles = (const char *const[]){"report.css", NULL};
         f.scripts = (const char *const[]){"launch.js", NULL};
         lf->images = &images;
         lf->public_url = rq->server->public_url;

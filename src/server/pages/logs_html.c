@@ -33,8 +33,8 @@ void logs_history_open(struct logs_model *m, uint64_t universe, int64_t input_ha
 {
     struct buf *b = &m->hits;
     buf_printf(b,
-               "<li class=\"history\" id=\"u%" PRIu64 "\"><h3>universe %" PRIu64 " <small>%" PRId64
-               "</small></h3>\n",
+               "<li class=\"history\" id=\"u%" PRIu64 "\"><h2>universe %" PRIu64 " <small>%" PRId64
+               "</small></h2>\n",
                universe, universe, input_hash);
     buf_puts(b, m->is_tree ? "<svg class=\"dots\" viewBox=\"0 0 1000 16\" "
                              "preserveAspectRatio=\"none\" role=\"img\" aria-label=\"events over "
