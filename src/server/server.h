@@ -1,9 +1,9 @@
 /* The service: one process that holds the registry, the API, the pages, the queue of runs and the
  * mail. Everything hangs off `struct server`; there are no globals.
  *
- * Threads: one a connection (handlers may block), one for the queue's workers, one for the
- * notifier, one for housekeeping. What they share is the database (db/db.h), the file system, and
- * the live state of runs (queue/queue.h), each with its own lock.
+ * Threads: one a connection (handlers may block), those of the queue, a few for the notifier, one
+ * for housekeeping. What they share is the database (db/db.h), the file system, and the live state
+ * of runs (queue/queue.h), each with its own lock.
  *
  *   DIR/server.db         SQLite (WAL): accounts, tokens, runs, registry's names, mail, audit
  *   DIR/server.conf       optional configuration (config.h)
@@ -11,6 +11,7 @@
  *   DIR/images/           the image store that runs use (image/store.h)
  *   DIR/runs/ID/          one run: input/ (the unpacked config image), run/ (the run directory of
  *                         store/store.h), build_log.ndjson
+ *   DIR/trash/            runs on their way out (housekeeping.h)
  *   DIR/lock              held by the one server of this directory */
 #ifndef EVERETT_SERVER_SERVER_H
 #define EVERETT_SERVER_SERVER_H
