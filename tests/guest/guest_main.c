@@ -17,6 +17,7 @@ static void run_child(const struct guest_test *t, const char *scratch, int repor
     }
     close(report);
     setpgid(0, 0);
+    signal(SIGHUP, SIG_DFL); /* nohup, say, has it ignored */
     sigprocmask(SIG_SETMASK, mask, NULL);
     if (mkdir(t->name, 0755) || chdir(t->name)) {
         guest_note("fail %s:0 scratch directory in %s: errno %d", "guest_main.c", scratch, errno);
