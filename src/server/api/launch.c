@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "server/api/api_priv.h"
+#include "server/auth/auth.h"
 #include "server/config.h"
 #include "server/queue/params.h"
 #include "server/server.h"
@@ -102,6 +103,9 @@ void api_cancel(struct http_request *rq, struct http_response *rs)
     } else if (r == 0) {
         http_error(rq, rs, 409, "Run %s has already ended", rq->vars[0]);
     } else {
+        char peer[64];
+        http_peer(rq, peer, sizeof peer);
+        auth_audit(rq->server->db, &rq->who, peer, "run.cancel", rq->vars[0], NULL);
         http_json(rs, 200);
         buf_puts(&rs->body, "{\"run_id\":");
         api_put_text(&rs->body, rq->vars[0]);

@@ -61,6 +61,9 @@ void build_log_put(struct build_log *log, bool is_error, const char *fmt, ...)
 {
     va_list ap;
     char *text;
+    if (!log) {
+        return;
+    }
     va_start(ap, fmt);
     int len = vasprintf(&text, fmt, ap);
     va_end(ap);

@@ -1,6 +1,7 @@
 /* One launch, from its row to its end. */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,21 @@ static void save(struct job *j)
     live_touch(j->q, j->launch->id, NULL);
 }
 
+/* How a run ended is not lost to a disk that is full for a while. */
+static void save_surely(struct job *j)
+{
+    enum { RETRY_MS = 2000 };
+    cleanup_err struct err err = {0};
+    while (row_update(j->q, j->launch, &err) && !queue_is_stopping(j->q)) {
+        log_err("run_row", &err);
+        err_clear(&err);
+        struct pollfd p = {j->wake_fd, POLLIN, 0};
+        int n = poll(&p, 1, RETRY_MS); /* a stop wakes it */
+        (void)n;
+    }
+    live_touch(j->q, j->launch->id, NULL);
+}
+
 static void set_text(char **where, const char *text)
 {
     free(*where);
@@ -64,7 +80,7 @@ static void finish(struct job *j, enum launch_status status, const char *error)
         build_log_put(j->log, status == LAUNCH_INCOMPLETE, "%s", error);
     }
     build_log_put(j->log, false, "The run is %s.", queue_status_word(status));
-    save(j);
+    save_surely(j);
     queue_notify(j->q, l->id, true);
     cleanup_buf struct buf b = {0};
     log_begin(&b, LOG_LEVEL_INFO, "run_end");

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "server/auth/auth.h"
 #include "server/config.h"
 #include "server/http/http.h"
 #include "server/log.h"
@@ -194,6 +195,7 @@ int queue_launch(struct queue *q, const char *launcher, const json_t *params,
     r = r ? r : accept_launch(q, launcher, &p, who, run_id, err);
     launch_params_fini(&p);
     if (r == 0) {
+        auth_audit(q->server->db, who, NULL, "run.launch", run_id->data, launcher);
         live_touch(q, run_id->data, NULL);
         pthread_mutex_lock(&q->lock);
         q->launches++;

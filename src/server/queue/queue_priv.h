@@ -119,7 +119,8 @@ int child_run(struct job *j, struct child *c, struct err *err) must_check;
 
 struct build_log *build_log_open(const char *path, struct err *err) must_check;
 void build_log_close(struct build_log *log); /* accepts NULL */
-/* A line of {"timestamp","text","stream"}; several lines become several. Never fails the caller. */
+/* A line of {"timestamp","text","stream"}; several lines become several. Never fails the caller.
+ * Accepts NULL. */
 void build_log_put(struct build_log *log, bool is_error, const char *fmt, ...) printf_like(3, 4);
 
 int64_t queue_now_ms(void);
