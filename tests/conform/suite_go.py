@@ -36,7 +36,7 @@ def build(context, package):
     if not os.path.exists(program):
         env = dict(os.environ, CGO_ENABLED="0", GOROOT=ROOT, GOTOOLCHAIN="local", GOFLAGS="",
                    GOCACHE=os.path.join(context.work, "cache"))
-        call([GO, "test", "-c", "-p", str(context.jobs), "-o", program, package], 900, env=env,
+        call([GO, "test", "-c", "-tags", "timetzdata", "-p", str(context.jobs), "-o", program, package], 900, env=env,
              cwd=context.work)
     return program
 

@@ -97,4 +97,4 @@ def groups(context):
         def command(names, listing=listing):
             return ["/usr/bin/python3", each, str(LIMIT_S), listing, "--names", names]
 
-        yield Group(name.replace("interfaces/", ""), sorted(commands), command, 100)
+        yield Group(name.replace("interfaces/", ""), sorted(commands), command, 60)

@@ -316,6 +316,15 @@ struct sysret sys_mremap(struct task *t, const struct sysargs *a)
 
 /* --- advice and the like ---------------------------------------------------------------------- */
 
+/* Stores through a mapping are not seen one by one: that there were some is assumed when the
+ * program says so by msync, the latest time POSIX allows for the time stamps. */
+static void file_mapping_written(const struct vma *v)
+{
+    if (v->file && v->flags & MAP_SHARED && v->prot & PROT_WRITE && v->file->inode) {
+        inode_touch_mtime(v->file->inode);
+    }
+}
+
 static bool fully_mapped(struct mm *mm, uint64_t addr, uint64_t end)
 {
     for (uint32_t i = mm_position(mm, addr); addr < end; i++) {
@@ -333,12 +342,16 @@ struct sysret sys_msync(struct task *t, const struct sysargs *a)
     if (flags & ~7ull || (flags & MS_ASYNC && flags & MS_SYNC) || !mm_page_range(addr, &len)) {
         return sys_done(-EINVAL);
     }
-    for (uint32_t i = mm_position(t->mm, addr); flags & MS_SYNC && i < t->mm->vma_count; i++) {
+    for (uint32_t i = mm_position(t->mm, addr); i < t->mm->vma_count; i++) {
         struct vma *v = t->mm->vmas[i];
         if (v->start >= addr + len) {
             break;
         }
-        if (vma_is_lazy(v) && v->file->ops->fsync) {
+        if (flags & MS_INVALIDATE && v->locked) {
+            return sys_done(-EBUSY);
+        }
+        file_mapping_written(v);
+        if (flags & MS_SYNC && vma_is_lazy(v) && v->file->ops->fsync) {
             v->file->ops->fsync(t, v->file, true);
         }
     }
@@ -347,12 +360,13 @@ struct sysret sys_msync(struct task *t, const struct sysargs *a)
 
 static struct sysret set_locked(struct task *t, uint64_t addr, uint64_t len, bool locked)
 {
-    len += addr & (PAGE_SIZE - 1);
+    uint64_t end;
+    len = round_up_u64(len + (addr & (PAGE_SIZE - 1)), PAGE_SIZE);
     addr = round_down_u64(addr, PAGE_SIZE);
-    if (!mm_page_range(addr, &len)) {
+    if (__builtin_add_overflow(addr, len, &end)) {
         return sys_done(-EINVAL);
     }
-    if (!fully_mapped(t->mm, addr, addr + len)) {
+    if (!fully_mapped(t->mm, addr, end)) { /* addresses that nobody can have included */
         return sys_done(-ENOMEM);
     }
     for (uint32_t i = mm_isolate(t->mm, addr, addr + len);
@@ -380,8 +394,13 @@ struct sysret sys_munlock(struct task *t, const struct sysargs *a)
 
 struct sysret sys_mlockall(struct task *t, const struct sysargs *a)
 {
-    (void)t;
-    return sys_done(a->a[0] == 0 || a->a[0] & ~7ull || a->a[0] == 4 ? -EINVAL : 0);
+    if (a->a[0] == 0 || a->a[0] & ~7ull || a->a[0] == MCL_ONFAULT) {
+        return sys_done(-EINVAL);
+    }
+    for (uint32_t i = 0; a->a[0] & MCL_CURRENT && i < t->mm->vma_count; i++) {
+        t->mm->vmas[i]->locked = t->mm->vmas[i]->backing != VMA_SPECIAL;
+    }
+    return sys_done(0);
 }
 
 struct sysret sys_munlockall(struct task *t, const struct sysargs *a)

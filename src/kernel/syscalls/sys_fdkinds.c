@@ -11,6 +11,7 @@
 #include "kernel/time/clock.h"
 #include "kernel/vfs/special/anon.h"
 #include "kernel/vfs/special/pidfd.h"
+#include "kernel/vfs/special/proc.h"
 #include "kernel/vfs/special/signalfd.h"
 #include "kernel/vfs/special/timerfd.h"
 
@@ -153,17 +154,17 @@ struct sysret sys_pidfd_send_signal(struct task *t, const struct sysargs *a)
 {
     int signo = (int)a->a[1];
     struct siginfo info = {.signo = signo};
-    struct process *p;
+    struct process *p = NULL;
     struct file *f;
 
     if ((uint32_t)a->a[3] != 0) {
         return sys_done(-EINVAL);
     }
     f = fd_file_io(t, (int)a->a[0]);
-    if (!f || !file_is_pidfd(f)) {
+    if (!f || (!file_is_pidfd(f) && !proc_is_process_dir(t, f, &p))) {
         return sys_done(-EBADF);
     }
-    p = pidfd_process(f);
+    p = file_is_pidfd(f) ? pidfd_process(f) : p;
     if (a->a[2]) {
         if (user_read(t, &info, gaddr_of(a->a[2]), sizeof info)) {
             return sys_done(-EFAULT);

@@ -6,6 +6,14 @@
 #include "kernel/vfs/filedata.h"
 #include "kernel/vfs/inode.h"
 #include "kernel/vfs/memfs.h"
+#include "kernel/vfs/vfs_priv.h"
+
+void inode_touch_mtime(struct inode *inode)
+{
+    if (inode->data) {
+        inode->mtime = inode->ctime = vfs_now(inode->sb->m);
+    }
+}
 
 /* Gives the page a place in the store so that a mapping of it stays coherent. False: disk full. */
 static bool settle(struct filedata *fd, uint64_t pgoff, bool will_write)

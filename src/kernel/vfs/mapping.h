@@ -34,6 +34,9 @@ struct page_run inode_page_run(struct machine *m, struct inode *inode, uint64_t 
 void inode_map_shared(struct inode *inode);
 void inode_unmap_shared(struct inode *inode);
 
+/* The file behind a shared mapping was written through it, now at the latest. */
+void inode_touch_mtime(struct inode *inode);
+
 /* An unlinked, zero-filled file of that size in the data store: shared anonymous memory, memfd,
  * SysV segments. Returns a file the caller owns. */
 struct file *shmem_file_create(struct machine *m, const char *name, uint64_t size, uint32_t flags);

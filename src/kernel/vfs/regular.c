@@ -168,6 +168,9 @@ static int regular_mmap(struct task *t, struct file *f, struct vma *v)
         }
         v->max_prot &= ~(uint32_t)PROT_WRITE;
     }
+    if (!(f->flags & O_NOATIME)) {
+        memfs_touch_atime(f->inode); /* stands for the reading to come (mmap(3p)) */
+    }
     return 0;
 }
 

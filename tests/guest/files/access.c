@@ -368,6 +368,14 @@ TEST(lock_deadlock_is_told)
     CHECK_EXIT(pid, 0);
 }
 
+TEST(no_directory_events_to_take_back)
+{
+    int dir = open(".", O_RDONLY | O_DIRECTORY);
+    CHECK(dir >= 0);
+    CHECK_EQ(fcntl(dir, F_NOTIFY, DN_MULTISHOT), 0);
+    CHECK_EQ(fcntl(dir, F_NOTIFY, 0), 0);
+}
+
 static const struct guest_test tests[] = {
     ENTRY(mode_bits_rule),
     ENTRY(sticky_directory),
@@ -387,6 +395,7 @@ static const struct guest_test tests[] = {
     ENTRY(file_system_numbers),
     ENTRY(blocking_lock_waits),
     ENTRY(lock_deadlock_is_told),
+    ENTRY(no_directory_events_to_take_back),
 };
 
 int main(int argc, char **argv)

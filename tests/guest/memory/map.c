@@ -334,6 +334,36 @@ TEST(mlock)
     CHECK_EQ(munmap(p, 2 * PAGE), 0);
     CHECK_ERR(mlock(p, PAGE), ENOMEM);
     CHECK_ERR(mlockall(0), EINVAL);
+    CHECK_ERR(mlock((void *)0x7ffffffffffff000, 8), ENOMEM);
+    CHECK_ERR(munlock((void *)0x7ffffffffffff000, 8), ENOMEM);
+}
+
+TEST(locked_pages_are_not_invalidated)
+{
+    char *p = map(PAGE, PROT_READ | PROT_WRITE, MAP_SHARED);
+    CHECK_EQ(msync(p, PAGE, MS_SYNC | MS_INVALIDATE), 0);
+    CHECK_EQ(mlock(p, PAGE), 0);
+    CHECK_ERR(msync(p, PAGE, MS_SYNC | MS_INVALIDATE), EBUSY);
+    CHECK_EQ(munlockall(), 0);
+    CHECK_EQ(msync(p, PAGE, MS_SYNC | MS_INVALIDATE), 0);
+}
+
+TEST(mapping_moves_file_times)
+{
+    struct stat before, after;
+    int fd = guest_file_with("times", "0123456789");
+    CHECK_EQ(fstat(fd, &before), 0);
+    guest_nap(GUEST_NAP_MS);
+    char *p = mmap(NULL, 10, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    CHECK(p != MAP_FAILED);
+    CHECK_EQ(p[0], '0');
+    p[1] = 'x';
+    CHECK_EQ(msync(p, 10, MS_SYNC), 0);
+    CHECK_EQ(fsync(fd), 0);
+    CHECK_EQ(fstat(fd, &after), 0);
+    CHECK(memcmp(&before.st_mtim, &after.st_mtim, sizeof after.st_mtim) != 0);
+    CHECK(memcmp(&before.st_ctim, &after.st_ctim, sizeof after.st_ctim) != 0);
+    CHECK(memcmp(&before.st_atim, &after.st_atim, sizeof after.st_atim) != 0);
 }
 
 TEST(huge_reservation)
@@ -403,6 +433,8 @@ static const struct guest_test tests[] = {
     ENTRY(madvise_free_and_willneed),
     ENTRY(mincore_and_msync),
     ENTRY(mlock),
+    ENTRY(locked_pages_are_not_invalidated),
+    ENTRY(mapping_moves_file_times),
     ENTRY(huge_reservation),
     ENTRY(stack_grows),
     ENTRY(null_and_noncanonical),

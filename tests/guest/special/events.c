@@ -376,6 +376,24 @@ TEST(pidfd)
     CHECK_ERR(syscall(SYS_pidfd_send_signal, 0, 0, NULL, 0), EBADF);
 }
 
+TEST(pidfd_is_a_directory_of_proc)
+{
+    char path[32];
+    pid_t pid = fork();
+    if (pid == 0) {
+        pause();
+        _exit(0);
+    }
+    snprintf(path, sizeof path, "/proc/%d", pid);
+    int p = open(path, O_RDONLY | O_DIRECTORY);
+    CHECK(p >= 0);
+    CHECK(syscall(SYS_pidfd_send_signal, p, SIGKILL, NULL, 0) == 0);
+    CHECK_KILLED(pid, SIGKILL);
+    CHECK_ERR(syscall(SYS_pidfd_send_signal, p, 0, NULL, 0), ESRCH);
+    int other = open("/proc", O_RDONLY | O_DIRECTORY);
+    CHECK_ERR(syscall(SYS_pidfd_send_signal, other, 0, NULL, 0), EBADF);
+}
+
 TEST(clone_pidfd)
 {
     int p = -1;
@@ -446,6 +464,7 @@ int main(int argc, char **argv)
         ENTRY(timerfd),
         ENTRY(signalfd),
         ENTRY(pidfd),
+        ENTRY(pidfd_is_a_directory_of_proc),
         ENTRY(clone_pidfd),
         ENTRY(poll_over_stop),
         ENTRY(random),

@@ -435,6 +435,18 @@ const struct pseudo_entry proc_pid_table[] = {
 static const struct pseudo_entry process_entry = {
     .name = "", .mode = ABI_S_IFDIR | 0555, .table = proc_pid_table};
 
+bool proc_is_process_dir(struct task *t, const struct file *f, struct process **p)
+{
+    const struct pseudo_ref *ref = f->inode ? pseudo_ref_of(f->inode) : NULL;
+    struct pseudo_ctx c;
+
+    if (!ref || ref->entry != &process_entry) {
+        return false;
+    }
+    *p = pseudo_resolve(ref, t, &c) ? c.process : NULL;
+    return true;
+}
+
 static bool process_next(const struct pseudo_ref *dir, uint64_t *key, struct pseudo_child *out)
 {
     const struct node *n = dir->node;
