@@ -41,6 +41,9 @@ struct control {
     uint64_t calls;              /* heartbeat: system calls so far, and the time at the last one */
     uint64_t vtime_ns;
     struct plan_spin spin; /* CONTROL_SPIN */
+    uint64_t spin_entries; /* CONTROL_SPIN: entries into the kernel by all tasks up to there */
+    /* History up to here is known to hold no other loops without calls: none is looked for. */
+    uint64_t watch_entries, watch_ns;
     char panic_text[2048];
     struct import_request import_request;
     struct import_response import_response;

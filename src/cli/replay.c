@@ -191,6 +191,7 @@ static int run(struct replay *r)
                                  .core = -1,
                                  .spins = r->h.spins,
                                  .spin_count = r->h.spin_count,
+                                 .recorded_ns = r->h.stored_end_ns,
                                  .on_event = on_event,
                                  .ctx = r,
                                  .stop = &stop_requested};

@@ -265,6 +265,7 @@ static int run(struct shell *sh)
                                  .core = -1,
                                  .spins = sh->h.spins,
                                  .spin_count = sh->h.spin_count,
+                                 .recorded_ns = sh->h.at_ns,
                                  .on_event = on_event,
                                  .ctx = sh,
                                  .stop = &stop_requested};

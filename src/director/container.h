@@ -64,7 +64,8 @@ void containers_boot(struct machine *m);
 bool container_is_usable(const struct node *n);
 /* No container is down or on its way because of a fault. */
 bool containers_settled(const struct machine *m);
-/* Writes what the containers that hold set-up back are waiting for; text for END_SETUP_TIMEOUT. */
+/* Writes what the containers that hold set-up back are waiting for, and which are busy in a loop
+ * without calls; text for END_SETUP_TIMEOUT. */
 void containers_describe_waiting(const struct machine *m, char *text, size_t cap);
 
 /* Faults. An up container is killed at once, or gets its stop signal and, after its grace period,

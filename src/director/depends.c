@@ -5,6 +5,7 @@
 #include "director/report.h"
 #include "kernel/machine.h"
 #include "kernel/node.h"
+#include "kernel/task/task.h"
 
 enum verdict {
     DEPENDS_WAIT,
@@ -130,6 +131,17 @@ void containers_check(struct machine *m)
     check_all_ended(m);
 }
 
+/* Loops without calls, so that nothing of it can come. */
+static bool is_spinning(const struct node *n)
+{
+    for (uint32_t pid = 0; pid < n->pid_cap; pid++) {
+        if (n->pids[pid] && n->pids[pid]->spin.slices >= SPIN_SLICES) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static const char *waiting_for(const struct container *c)
 {
     switch (c->state) {
@@ -142,6 +154,7 @@ static const char *waiting_for(const struct container *c)
     case CONTAINER_UP:
         return c->health.status == HEALTH_UNHEALTHY  ? "is unhealthy"
                : c->health.status == HEALTH_STARTING ? "is not healthy yet"
+               : is_spinning(c->node)                ? "computes and makes no system calls"
                                                      : NULL;
     case CONTAINER_ENDING:
     case CONTAINER_HELD:

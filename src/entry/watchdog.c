@@ -24,6 +24,11 @@ static void on_tick(int signo, struct host_siginfo *si, struct host_context *c)
     if (trap_in_engine(c->rip) || engine.step.on || !t) {
         return;
     }
+    const struct control *known = engine.control;
+    if (engine.machine->sched.entries < known->watch_entries ||
+        engine.machine->clock.now < known->watch_ns) {
+        return;
+    }
     if (t->id != last.task || t->spin.entries != last.entries) {
         last.task = t->id;
         last.entries = t->spin.entries;
@@ -34,6 +39,7 @@ static void on_tick(int signo, struct host_siginfo *si, struct host_context *c)
         return;
     }
     engine.control->spin = (struct plan_spin){t->id, t->spin.entries, spin_slices_wanted(t)};
+    engine.control->spin_entries = engine.machine->sched.entries;
     engine_over(CONTROL_SPIN);
 }
 

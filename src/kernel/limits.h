@@ -31,7 +31,8 @@
 #define SPIN_UNPLANNED   5u         /* of a stretch that is not in the plan; one more each time */
 #define SPIN_CREDIT      16u        /* stretches that are sliced after one that was a spin ... */
 #define SPIN_BUDGET      256u       /* ... with so many slices in all; twice as many each time */
-#define SPIN_PATIENCE_MS 500u       /* processor time before a spin is suspected; times 4 a level */
-#define SPIN_ALONE_MS    5000u      /* ... if only the end of the universe is waited for */
+#define SPIN_PATIENCE_MS 2000u      /* processor time before a spin is suspected; times 4 a level */
+/* ... up to this, which also holds if only the end of the universe is waited for. */
+#define SPIN_PATIENCE_MAX_MS 5000u
 
 #endif

@@ -36,6 +36,7 @@ struct sched {
     uint32_t clock_streak; /* clock reads since the last other call */
     uint32_t slice_calls;  /* calls since the last switch */
     uint64_t switches, calls;
+    uint64_t entries; /* into the kernel, of all tasks (spin_entry) */
     uint64_t next_task_id;
     uint64_t preempt_left; /* calls until the next extra preemption; 0 = not drawn yet */
     struct task *dead;     /* exited task whose memory is freed once its stack is left */

@@ -38,6 +38,7 @@ struct universe {
     uint64_t started_ns, tick_ns;
     struct plan_spin *spins; /* what the plan says about loops without calls */
     size_t spin_count, spin_cap;
+    uint64_t watch_entries; /* where the attempt before found one */
     struct {
         uint64_t count, hash;
     } seen, told;          /* records of this attempt; those passed on by any */
@@ -93,6 +94,8 @@ static int make_control(struct universe *u, struct err *err)
     c->plan_len = plan_len;
     c->ring_off = u->ring_off = ring_off;
     c->ring_len = RING_BYTES;
+    c->watch_entries = u->watch_entries;
+    c->watch_ns = u->o->recorded_ns;
     if (u->o->import) {
         c->ahead_off = ahead_off;
         hostimport_share(u->o->import, (char *)c + ahead_off);
@@ -394,6 +397,7 @@ static bool watch(struct universe *u)
         }
         if (over == CONTROL_SPIN) {
             add_spin(&u->spins, &u->spin_count, &u->spin_cap, c->spin);
+            u->watch_entries = max_u64(u->watch_entries, c->spin_entries);
             return true;
         }
         if (over == CONTROL_ENDED) {

@@ -16,6 +16,7 @@ struct universe_options {
     uint64_t wall_limit_ns;        /* 0: none; then the universe is stopped (`out_of_time`) */
     const struct plan_spin *spins; /* of a recorded history (universe_note_spin) */
     size_t spin_count;
+    uint64_t recorded_ns;      /* ... up to here: before, no other spins are looked for */
     struct hostimport *import; /* host root, or NULL */
     /* Called for each event in order, in the caller's thread. A universe that is run again because
      * of a loop without calls (kernel/sched/spin.h) goes on where it was: nothing is told twice. */

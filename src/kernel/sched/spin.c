@@ -15,6 +15,7 @@ void spin_entry(struct task *t)
 {
     struct task_spin *s = &t->spin;
     s->entries++;
+    t->m->sched.entries++;
     if (s->slices) {
         s->credit = s->stepped && s->budget ? SPIN_CREDIT : 0;
         s->slices = s->told = 0;
@@ -148,9 +149,9 @@ uint64_t spin_patience_ms(const struct task *t)
 {
     uint32_t s = t->spin.slices;
     uint32_t levels = s < SPIN_SLICES ? 0 : (s - SPIN_SLICES) / SPIN_SLICES_MORE + 1;
-    uint64_t ms = (uint64_t)SPIN_PATIENCE_MS << min_u64(2u * levels, 32);
     if (others_wait(t)) {
-        return ms;
+        return min_u64((uint64_t)SPIN_PATIENCE_MS << min_u64(2u * levels, 32),
+                       SPIN_PATIENCE_MAX_MS);
     }
-    return t->m->ends_at ? SPIN_ALONE_MS : UINT64_MAX;
+    return t->m->ends_at ? SPIN_PATIENCE_MAX_MS : UINT64_MAX;
 }
