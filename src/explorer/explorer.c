@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "explorer/crew.h"
 #include "explorer/novelty.h"
@@ -39,16 +40,9 @@ struct explorer {
     bool broken;
 };
 
-static uint64_t host_now(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 static uint64_t elapsed(const struct explorer *x)
 {
-    return host_now() - x->started_ns;
+    return clock_host_ns() - x->started_ns;
 }
 
 static void stop_running(struct explorer *x)
@@ -100,7 +94,7 @@ static void add_row(struct explorer *x)
     const struct explorer_progress *p = &x->out->last;
     struct store_progress row = {p->wall_ns,    p->virtual_ns,      p->universes,
                                  p->behaviours, p->properties_seen, p->failures};
-    x->last_row_ns = host_now();
+    x->last_row_ns = clock_host_ns();
     if (!x->broken && store_add_progress(x->o->store, &row, x->err)) {
         break_off(x);
     }
@@ -158,7 +152,7 @@ static void count_universe(struct explorer *x, const struct store_universe *u, u
         x->o->on_universe(x->o->ctx, u, fresh);
     }
     tell_progress(x);
-    if (host_now() - x->last_row_ns >= PROGRESS_ROW_NS || x->out->last.universes == 1) {
+    if (clock_host_ns() - x->last_row_ns >= PROGRESS_ROW_NS || x->out->last.universes == 1) {
         add_row(x);
     }
 }
@@ -400,7 +394,7 @@ static int take_up(struct explorer *x)
 
 int explorer_run(const struct explorer_options *o, struct explorer_summary *out, struct err *err)
 {
-    struct explorer x = {.o = o, .out = out, .err = err, .started_ns = host_now()};
+    struct explorer x = {.o = o, .out = out, .err = err, .started_ns = clock_host_ns()};
     const char **names = NULL;
     *out = (struct explorer_summary){.outcome = EXPLORER_COMPLETED};
     if (take_up(&x) == 0 && prepare(&x, &names) == 0) {

@@ -19,6 +19,7 @@
 
 #include "abi/control.h"
 #include "abi/layout.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/stream.h"
 #include "image/hostimport.h"
@@ -46,13 +47,6 @@ struct universe {
     size_t record_cap;
     bool ended; /* the END event was seen */
 };
-
-static uint64_t host_now(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 static int memory_file(const char *name, uint64_t size, struct err *err)
 {
@@ -331,7 +325,7 @@ static bool reap(struct universe *u, int flags)
 
 static bool within_limits(struct universe *u)
 {
-    uint64_t now = host_now();
+    uint64_t now = clock_host_ns();
     const struct control *c = u->control;
     if (u->o->stop && *u->o->stop) {
         u->r->stopped = true;
@@ -465,7 +459,7 @@ int universe_run(const struct plan_builder *plan, const struct universe_options 
     struct universe u = {
         .plan = plan, .o = o, .r = r, .control_fd = -1, .arena_fd = -1, .data_fd = -1};
     *r = (struct universe_result){0};
-    u.started_ns = u.tick_ns = host_now();
+    u.started_ns = u.tick_ns = clock_host_ns();
     for (size_t i = 0; i < o->spin_count; i++) {
         add_spin(&u.spins, &u.spin_count, &u.spin_cap, o->spins[i]);
     }
@@ -477,7 +471,7 @@ int universe_run(const struct plan_builder *plan, const struct universe_options 
     while (status == 0 && again) {
         status = attempt(&u, &again, err);
     }
-    r->wall_ns = host_now() - u.started_ns;
+    r->wall_ns = clock_host_ns() - u.started_ns;
     free(u.record);
     free(u.spins);
     if (restore) {

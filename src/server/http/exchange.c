@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "server/auth/auth.h"
 #include "server/config.h"
@@ -19,7 +20,7 @@ struct exchange *exchange_create(struct http_server *h, struct conn *c, const ch
     struct exchange *x = mem_zalloc(sizeof *x);
     x->http = h;
     x->conn = c;
-    x->start_ns = http_now_ns();
+    x->start_ns = clock_host_ns();
     x->path_fault = router_decode(target, &x->path);
     x->rq.server = h->server;
     x->rq.path = x->path.data ? x->path.data : "";
@@ -189,7 +190,7 @@ static bool check_rate(struct exchange *x)
         return true;
     }
     uint64_t key = x->rq.who.account ? (uint64_t)x->rq.who.account : peer_key(&x->rq);
-    uint64_t now_ns = http_now_ns();
+    uint64_t now_ns = clock_host_ns();
     pthread_mutex_lock(&h->lock);
     unsigned wait_s = limit_take(&h->limit, key, h->server->config->rate_per_minute, now_ns);
     pthread_mutex_unlock(&h->lock);
@@ -353,7 +354,7 @@ static void log_access(const struct exchange *x)
     log_pair(&b, "path", x->rq.path); /* without the query, which may hold what users type */
     log_pair_u64(&b, "status", x->is_answered ? x->rs.status : 0);
     log_pair_u64(&b, "bytes", x->sent);
-    buf_printf(&b, " ms=%.1f", (double)(http_now_ns() - x->start_ns) / 1e6);
+    buf_printf(&b, " ms=%.1f", (double)(clock_host_ns() - x->start_ns) / 1e6);
     log_end(&b);
     buf_free(&b);
 }
@@ -370,7 +371,7 @@ static void count(struct http_stats *s, const struct exchange *x)
     if (x->rs.is_live) {
         return;
     }
-    double seconds = (double)(http_now_ns() - x->start_ns) / 1e9;
+    double seconds = (double)(clock_host_ns() - x->start_ns) / 1e9;
     s->timed[family]++;
     s->seconds[family] += seconds;
     for (unsigned i = 0; i < STATS_BOUNDS; i++) {
@@ -403,7 +404,7 @@ void exchange_complete(struct exchange *x)
     h->stats.active -= x->is_counted;
     x->conn->live = NULL;
     x->conn->phase = CONN_HEAD;
-    x->conn->since_ns = http_now_ns();
+    x->conn->since_ns = clock_host_ns();
     pthread_cond_broadcast(&h->changed);
     pthread_mutex_unlock(&h->lock);
     free(x);

@@ -5,17 +5,11 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "server/http/http_priv.h"
 
 /* A body must come at least this fast on the average, once `idle_ns` are over. */
 #define BODY_BYTES_PER_SECOND_MIN 256u
-
-uint64_t http_now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static bool is_too_slow(const struct http_server *h, const struct conn *c, uint64_t now)
 {
@@ -37,7 +31,7 @@ static void *guard_main(void *arg)
     struct http_server *h = arg;
     pthread_mutex_lock(&h->lock);
     while (!h->guard_ends) {
-        uint64_t now = http_now_ns();
+        uint64_t now = clock_host_ns();
         for (struct conn *c = h->conns; c; c = c->next) {
             if (is_too_slow(h, c, now)) {
                 shutdown(c->fd, SHUT_RDWR); /* its thread sees the end and cleans up */
@@ -74,7 +68,7 @@ void guard_phase(struct exchange *x, enum conn_phase phase)
     pthread_mutex_lock(&x->http->lock);
     if (x->conn->phase != phase) {
         x->conn->phase = phase;
-        x->conn->since_ns = http_now_ns();
+        x->conn->since_ns = clock_host_ns();
         x->conn->received = 0;
     }
     pthread_mutex_unlock(&x->http->lock);

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "server/config.h"
 #include "server/http/http_priv.h"
@@ -61,7 +62,7 @@ static void add_connection(struct http_server *h, struct MHD_Connection *mhd, vo
 {
     struct conn *c = mem_zalloc(sizeof *c);
     c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    c->since_ns = http_now_ns();
+    c->since_ns = clock_host_ns();
     pthread_mutex_lock(&h->lock);
     c->next = h->conns;
     if (c->next) {

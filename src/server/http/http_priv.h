@@ -61,8 +61,6 @@ struct exchange {
     bool has_begun;   /* begin() of a stream was called: end() is due */
 };
 
-uint64_t http_now_ns(void); /* monotonic */
-
 /* exchange.c: the life of a request. */
 struct exchange *exchange_create(struct http_server *h, struct conn *c, const char *target);
 void exchange_start(struct exchange *x, struct MHD_Connection *conn, const char *method);

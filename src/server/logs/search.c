@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "server/logs/query.h"
 #include "store/store.h"
@@ -23,13 +23,6 @@ struct search_state {
     uint64_t hits_here;
     bool is_late;
 };
-
-static bool is_past(uint64_t deadline_ns)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec >= deadline_ns;
-}
 
 static int collect_times(void *ctx, const struct event *ev)
 {
@@ -105,7 +98,7 @@ static int search_universe(void *ctx, const struct store_universe *u)
     event_view_begin(st->view, u->number, u->input_hash);
     int r = store_each_event(st->store, u->number, 0, UINT64_MAX, look, st, st->err);
     st->out->histories += st->hits_here > 0;
-    st->is_late = r == 0 && st->range->deadline_ns && is_past(st->range->deadline_ns);
+    st->is_late = r == 0 && st->range->deadline_ns && clock_host_ns() >= st->range->deadline_ns;
     st->out->next_universe = u->number + 1;
     return st->is_late ? 1 : r;
 }

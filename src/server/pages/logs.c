@@ -3,9 +3,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "server/logs/event_view.h"
 #include "server/logs/export.h"
@@ -93,13 +93,10 @@ static int take(void *ctx, struct event_view *v)
 
 static int search(struct logs_model *m, const struct search *q, struct store *s, struct err *err)
 {
-    struct timespec now;
     struct gathering g = {.m = m};
-    clock_gettime(CLOCK_MONOTONIC, &now);
     const struct search_range range = {.universe_from = m->from,
                                        .universe_to = UINT64_MAX,
-                                       .deadline_ns = (uint64_t)now.tv_sec * 1000000000 +
-                                                      (uint64_t)now.tv_nsec + BUDGET_NS};
+                                       .deadline_ns = clock_host_ns() + BUDGET_NS};
     int r = search_run(q, s, &range, take, &g, &m->result, err);
     end_history(&g);
     if (r > 0) { /* the page is full: that history is not on it */
