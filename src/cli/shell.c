@@ -44,13 +44,6 @@ static void on_signal(int signo)
 
 /* --- output ----------------------------------------------------------------------------------- */
 
-static void put_moment(struct buf *b, const char *key, int64_t hash, uint64_t vtime_ns)
-{
-    char vtime[VTIME_TEXT_MAX];
-    vtime_json(vtime_ns, vtime);
-    buf_printf(b, "\"%s\":{\"input_hash\":\"%" PRId64 "\",\"vtime\":\"%s\"}", key, hash, vtime);
-}
-
 static void print_output(struct shell *sh, const struct event *e)
 {
     const struct event_output *head = (const struct event_output *)(const void *)e->payload;
@@ -66,8 +59,8 @@ static void print_output(struct shell *sh, const struct event *e)
     buf_printf(&sh->line,
                "{\"output\":{\"stream\":\"%s\",\"text\":", head->stream == 2 ? "stderr" : "stdout");
     buf_json_string(&sh->line, bytes, len);
-    buf_putc(&sh->line, ',');
-    put_moment(&sh->line, "moment", sh->branch_hash, e->vtime_ns);
+    buf_puts(&sh->line, ",\"moment\":");
+    moment_put_json(&sh->line, sh->branch_hash, e->vtime_ns);
     buf_puts(&sh->line, "}}\n");
     fwrite(sh->line.data, 1, sh->line.len, stdout);
     fflush(stdout);
@@ -97,7 +90,8 @@ static int finish_json(const struct shell *sh, const struct universe_result *r, 
             buf_printf(&b, "\"exit_code\":%u,",
                        r->end.signal ? 128 + r->end.signal : r->end.exit_code);
         }
-        put_moment(&b, "end_moment", sh->branch_hash, r->virtual_ns);
+        buf_puts(&b, "\"end_moment\":");
+        moment_put_json(&b, sh->branch_hash, r->virtual_ns);
         buf_putc(&b, '}');
     }
     buf_puts(&b, "}\n");

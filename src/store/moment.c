@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
+
 #define NS_PER_S UINT64_C(1000000000)
 
 uint64_t vtime_ticks(uint64_t vtime_ns)
@@ -130,6 +132,13 @@ static int parse_seconds(const char *p, uint64_t *out)
     }
     *out = s * NS_PER_S + ns + (round_up ? 1 : 0);
     return *end == 0 ? 0 : -1;
+}
+
+void moment_put_json(struct buf *b, int64_t input_hash, uint64_t vtime_ns)
+{
+    char vtime[VTIME_TEXT_MAX];
+    vtime_json(vtime_ns, vtime);
+    buf_printf(b, "{\"input_hash\":\"%" PRId64 "\",\"vtime\":\"%s\"}", input_hash, vtime);
 }
 
 int moment_parse(const char *text, struct moment *out, struct err *err)

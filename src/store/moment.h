@@ -5,6 +5,8 @@
 
 #include "base/err.h"
 
+struct buf;
+
 struct moment {
     int64_t input_hash; /* hash of every decision up to here; 0 with vtime 0: no moment */
     uint64_t vtime_ns;
@@ -25,6 +27,8 @@ void vtime_clock(uint64_t vtime_ns, char out[static VTIME_TEXT_MAX]);
 void vtime_seconds(uint64_t vtime_ns, char out[static VTIME_TEXT_MAX]);
 /* "7402112918@18.402" */
 void moment_text(const struct moment *m, char out[static MOMENT_TEXT_MAX]);
+/* {"input_hash":"7402112918","vtime":"18.402"}: the form of every JSON output. Appended. */
+void moment_put_json(struct buf *b, int64_t input_hash, uint64_t vtime_ns);
 /* Reads HASH@SECONDS in any of the forms above (seconds to the nearest nanosecond). */
 int moment_parse(const char *text, struct moment *out, struct err *err) must_check;
 

@@ -49,10 +49,9 @@ int api_put_event(struct store *s, struct event_view *view, const struct propert
     event_view_begin(view, x->universe, u.input_hash);
     int r = store_each_event(s, x->universe, x->vtime_ns, x->vtime_ns, put_if_it, &f, err);
     if (r == 0) {
-        char vtime[VTIME_TEXT_MAX];
-        vtime_json(x->vtime_ns, vtime);
-        buf_printf(b, "{\"moment\":{\"input_hash\":\"%" PRId64 "\",\"vtime\":\"%s\"}}",
-                   u.input_hash, vtime);
+        buf_puts(b, "{\"moment\":");
+        moment_put_json(b, u.input_hash, x->vtime_ns);
+        buf_putc(b, '}');
     }
     store_universe_free(&u);
     return r < 0 ? -1 : 0;

@@ -197,9 +197,7 @@ static int put_failure(struct buf *b, struct store *s, struct err *err)
     struct store_universe u;
     int found = store_universe(s, 0, &u, err);
     if (found == 1) {
-        char vtime[VTIME_TEXT_MAX];
-        vtime_json(u.branch_vtime_ns + u.virtual_ns, vtime);
-        buf_printf(b, "{\"input_hash\":\"%" PRId64 "\",\"vtime\":\"%s\"}", u.input_hash, vtime);
+        moment_put_json(b, u.input_hash, u.branch_vtime_ns + u.virtual_ns);
         store_universe_free(&u);
     } else {
         buf_puts(b, "null");

@@ -318,14 +318,6 @@ static void put_member(struct buf *b, const char *key, const char *value)
     }
 }
 
-static void put_moment(const struct event_view *v, struct buf *b)
-{
-    char vtime[VTIME_TEXT_MAX];
-    vtime_json(v->ev->vtime_ns, vtime);
-    buf_printf(b, "\"moment\":{\"input_hash\":\"%" PRId64 "\",\"vtime\":\"%s\"}", v->input_hash,
-               vtime);
-}
-
 static void put_source(struct event_view *v, struct buf *b)
 {
     const char *name = source_of(v);
@@ -381,8 +373,8 @@ static void put_crash(struct event_view *v, struct buf *b)
 
 void event_view_json(struct event_view *v, struct buf *b)
 {
-    buf_putc(b, '{');
-    put_moment(v, b);
+    buf_puts(b, "{\"moment\":");
+    moment_put_json(b, v->input_hash, v->ev->vtime_ns);
     put_source(v, b);
     const json_t *doc = v->ev->type == EVENT_OUTPUT ? NULL : event_view_doc(v);
     if (v->ev->type == EVENT_PROCESS) {
