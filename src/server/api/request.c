@@ -14,7 +14,6 @@
 #include "server/api/api_priv.h"
 #include "server/log.h"
 #include "server/server.h"
-#include "store/store.h"
 
 /* --- Accept (RFC 9110 section 12.5.1) -----------------------------------------------------------
  */
@@ -165,19 +164,11 @@ struct store *api_store(const struct http_request *rq, struct http_response *rs,
                         const struct launch *l, bool *missing)
 {
     cleanup_err struct err err = {0};
-    cleanup_free char *dir = queue_run_dir(rq->server->queue, l->id);
-    cleanup_buf struct buf path = {0}, db = {0};
-    struct stat st;
-    buf_printf(&path, "%s/run", dir);
-    buf_printf(&db, "%s/run.db", path.data);
-    *missing = stat(db.data, &st) || st.st_size == 0;
-    struct store *s = *missing ? NULL : store_open(path.data, &err);
-    if (!s && !*missing) {
-        /* A run that has just begun has a file, but no tables yet. */
-        *missing = l->status < LAUNCH_COMPLETED;
-        if (!*missing) {
-            http_fail(rq, rs, &err);
-        }
+    struct store *s;
+    int opened = queue_open_store(rq->server->queue, l->id, &s, &err);
+    *missing = opened == 0;
+    if (opened < 0) {
+        http_fail(rq, rs, &err);
     }
     return s;
 }

@@ -140,12 +140,12 @@ static void draw(struct http_request *rq, struct http_response *rs, const struct
     f.scripts = scripts;
     f.styles = styles;
     if (m->is_part) {
-        logs_html(&rs->body, &f, m);
+        logs_html(&rs->body, m);
         http_html(rs, 200);
         return;
     }
     frame_open(&rs->body, &f);
-    logs_html(&rs->body, &f, m);
+    logs_html(&rs->body, m);
     frame_close(&rs->body, &f);
     frame_send(rs, m->error ? 400 : 200);
 }

@@ -29,7 +29,7 @@ struct logs_model {
 void logs_history_open(struct logs_model *m, uint64_t universe, int64_t input_hash);
 void logs_event(struct logs_model *m, struct event_view *v);
 void logs_history_close(struct logs_model *m, uint64_t universe, uint64_t events);
-void logs_html(struct buf *b, const struct frame *f, const struct logs_model *m);
+void logs_html(struct buf *b, const struct logs_model *m);
 
 extern const struct http_route logs_routes[];
 extern const size_t logs_route_count;

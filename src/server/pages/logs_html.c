@@ -240,9 +240,8 @@ static void views(struct buf *b, const struct logs_model *m)
     buf_puts(b, "</nav>\n");
 }
 
-void logs_html(struct buf *b, const struct frame *f, const struct logs_model *m)
+void logs_html(struct buf *b, const struct logs_model *m)
 {
-    (void)f;
     if (m->is_part) {
         results(b, m);
         return;

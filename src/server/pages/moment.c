@@ -90,7 +90,7 @@ static void draw(struct http_request *rq, struct http_response *rs, struct run_s
     static const char *const scripts[] = {"report.js", NULL}, *const styles[] = {"report.css",
                                                                                  NULL};
     cleanup_err struct err err = {0};
-    const struct report_options options = {.run_path = run->path, .no_history = true};
+    const struct report_options options = {.run_path = store_dir(run->store), .no_history = true};
     struct report *r = report_create(run->store, &options, &err);
     struct frame f = frame_for(rq, PLACE_RUNS, "Moment");
     cleanup_buf struct buf url = {0};

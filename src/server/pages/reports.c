@@ -4,9 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/mem.h"
 #include "server/queue/queue.h"
 #include "server/server.h"
@@ -69,19 +67,15 @@ struct opened *reports_get(struct reports *p, const char *run_id, struct err *er
     if (o) {
         return o;
     }
-    cleanup_free char *dir = queue_run_dir(p->server->queue, run_id);
-    cleanup_buf struct buf run = {0};
-    cleanup_buf struct buf db = {0};
-    buf_printf(&run, "%s/run", dir);
-    buf_printf(&db, "%s/run.db", run.data);
-    if (access(db.data, F_OK)) {
+    struct store *store;
+    if (queue_open_store(p->server->queue, run_id, &store, err) != 1) {
         return NULL;
     }
     o = mem_zalloc(sizeof *o);
     o->run_id = mem_strdup(run_id);
-    o->store = store_open(run.data, err);
-    const struct report_options options = {.run_path = run.data};
-    o->report = o->store ? report_create(o->store, &options, err) : NULL;
+    o->store = store;
+    const struct report_options options = {.run_path = store_dir(store)};
+    o->report = report_create(store, &options, err);
     if (!o->report) {
         destroy(o);
         return NULL;

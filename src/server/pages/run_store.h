@@ -7,7 +7,6 @@
 struct run_store {
     char *title;         /* owned */
     struct store *store; /* owned; NULL while the run has not begun to write */
-    char *path;          /* owned: of the run directory */
     bool is_running;
 };
 

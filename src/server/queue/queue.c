@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -17,6 +18,7 @@
 #include "server/queue/params.h"
 #include "server/queue/queue_priv.h"
 #include "server/server.h"
+#include "store/store.h"
 
 #define LATE_MS (24ll * 3600 * 1000)
 #define RETRY_S 1 /* after the database failed */
@@ -42,6 +44,35 @@ char *queue_run_dir(const struct queue *q, const char *run_id)
     struct buf b = {0};
     buf_printf(&b, "%s/runs/%s", q->server->dir, run_id);
     return buf_steal(&b);
+}
+
+/* A run that has just begun has a file, but no tables yet. */
+static bool has_just_begun(struct queue *q, const char *run_id)
+{
+    cleanup_err struct err ignored = {0};
+    struct launch l = {0};
+    bool begun = queue_find(q, run_id, &l, &ignored) == 1 && l.status < LAUNCH_COMPLETED;
+    launch_fini(&l);
+    return begun;
+}
+
+int queue_open_store(struct queue *q, const char *run_id, struct store **out, struct err *err)
+{
+    cleanup_free char *dir = queue_run_dir(q, run_id);
+    cleanup_buf struct buf path = {0}, db = {0};
+    struct stat st;
+    buf_printf(&path, "%s/run", dir);
+    buf_printf(&db, "%s/run.db", path.data);
+    *out = NULL;
+    if (stat(db.data, &st) || st.st_size == 0) {
+        return 0;
+    }
+    *out = store_open(path.data, err);
+    if (!*out && has_just_begun(q, run_id)) {
+        err_clear(err);
+        return 0;
+    }
+    return *out ? 1 : -1;
 }
 
 /* --- telling people -----------------------------------------------------------------------------

@@ -26,6 +26,7 @@
 struct queue;
 struct server;
 struct principal;
+struct store;
 
 enum launch_status { /* text in the API: "starting", "in_progress", ... see queue_status_word */
                      LAUNCH_QUEUED = 1,
@@ -93,6 +94,10 @@ void queue_give_shell(struct queue *q);
 
 /* DIR/runs/ID, /run and /build_log.ndjson below it; the caller frees it. */
 char *queue_run_dir(const struct queue *q, const char *run_id);
+/* Opens a known run's directory for reading. 1 and *out, which the caller closes; 0: nothing to read
+ * yet (the run waits, has just begun, or its set-up failed before it began); -1. */
+int queue_open_store(struct queue *q, const char *run_id, struct store **out,
+                     struct err *err) must_check;
 
 /* Live state of one run: a number that grows with each change (progress, property, status). Blocks
  * until it differs from `seen` or `timeout_ms` passed; returns it. Any run_id is fine: an ended run
