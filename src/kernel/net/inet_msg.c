@@ -164,14 +164,11 @@ int64_t inet_recv_message(struct task *t, struct sock *sk, struct sock_msg *msg)
     if (msg->flags & ABI_MSG_ERRQUEUE) {
         return inet_recv_error(t, is, msg);
     }
-    if (sk->err) {
-        return sock_take_error(sk);
+    struct skb *s;
+    int64_t result = sock_peek_message(sk, msg, &s);
+    if (!s) {
+        return result;
     }
-    if (list_empty(&sk->rcvq)) {
-        return sk->shutdown & SOCK_RCV_SHUTDOWN ? 0 : -EAGAIN;
-    }
-    struct skb *s = list_first_entry(&sk->rcvq, struct skb, link);
-    int64_t result = sock_copy_message(s, msg);
     if (result >= 0) {
         if (msg->name) {
             msg->name_len = (uint32_t)inet_addr_format(is, &s->src, msg->name);

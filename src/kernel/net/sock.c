@@ -63,6 +63,19 @@ int64_t sock_copy_message(const struct skb *s, struct sock_msg *msg)
     return msg->flags & ABI_MSG_TRUNC ? (int64_t)s->len : got;
 }
 
+int64_t sock_peek_message(struct sock *sk, struct sock_msg *msg, struct skb **out)
+{
+    *out = NULL;
+    if (sk->err) {
+        return sock_take_error(sk);
+    }
+    if (list_empty(&sk->rcvq)) {
+        return sk->shutdown & SOCK_RCV_SHUTDOWN ? 0 : -EAGAIN;
+    }
+    *out = list_first_entry(&sk->rcvq, struct skb, link);
+    return sock_copy_message(*out, msg);
+}
+
 void sock_drop_message(struct sock *sk, struct skb *s)
 {
     list_del(&s->link);

@@ -157,6 +157,9 @@ int64_t sock_recv(struct task *t, struct sock *sk, struct sock_msg *msg);
 /* For recv of whole messages: copies s as far as the caller has room. Bytes copied (the whole
  * length with MSG_TRUNC, which is also set in out_flags when the message was cut), or -EFAULT. */
 int64_t sock_copy_message(const struct skb *s, struct sock_msg *msg);
+/* The same of the first message, which stays queued: *out, with sock_copy_message's result; or NULL
+ * and the pending error, 0 at the end, -EAGAIN. */
+int64_t sock_peek_message(struct sock *sk, struct sock_msg *msg, struct skb **out);
 /* The message was received: it leaves the receive queue and is freed. */
 void sock_drop_message(struct sock *sk, struct skb *s);
 
