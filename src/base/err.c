@@ -5,14 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *format(const char *fmt, va_list ap)
-{
-    char *s = NULL;
-    if (vasprintf(&s, fmt, ap) < 0) {
-        abort(); /* out of host memory: nothing can be reported */
-    }
-    return s;
-}
+#include "base/mem.h"
 
 int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
 {
@@ -20,7 +13,7 @@ int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
     va_start(ap, fmt);
     err_clear(err);
     err->kind = kind;
-    err->msg = format(fmt, ap);
+    err->msg = mem_vprintf(fmt, ap);
     va_end(ap);
     return -1;
 }
@@ -29,7 +22,7 @@ int err_errno(struct err *err, int host_errno, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    char *what = format(fmt, ap);
+    char *what = mem_vprintf(fmt, ap);
     va_end(ap);
     err_set(err, ERR_HOST, "%s: %s", what, strerror(host_errno));
     err->host_errno = host_errno;
@@ -41,7 +34,7 @@ int err_wrap(struct err *err, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    char *prefix = format(fmt, ap);
+    char *prefix = mem_vprintf(fmt, ap);
     va_end(ap);
     char *joined = NULL;
     if (asprintf(&joined, "%s: %s", prefix, err->msg ? err->msg : "unknown error") < 0) {
@@ -58,7 +51,7 @@ int err_hint(struct err *err, const char *fmt, ...)
     va_list ap;
     va_start(ap, fmt);
     free(err->hint);
-    err->hint = format(fmt, ap);
+    err->hint = mem_vprintf(fmt, ap);
     va_end(ap);
     return -1;
 }

@@ -1,5 +1,6 @@
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,4 +43,13 @@ char *mem_strndup(const char *s, size_t n)
         abort();
     }
     return d;
+}
+
+char *mem_vprintf(const char *fmt, va_list ap)
+{
+    char *text;
+    if (vasprintf(&text, fmt, ap) < 0) {
+        abort();
+    }
+    return text;
 }

@@ -11,12 +11,9 @@
 
 void composing_warn(struct composing *c, const char *fmt, ...)
 {
-    char *text = NULL;
     va_list ap;
     va_start(ap, fmt);
-    if (vasprintf(&text, fmt, ap) < 0) {
-        abort();
-    }
+    char *text = mem_vprintf(fmt, ap);
     va_end(ap);
     for (size_t i = 0; i < c->out->warning_count; i++) {
         if (strcmp(c->out->warnings[i], text) == 0) { /* replicas say the same */

@@ -35,12 +35,9 @@ static void finding(struct scan *s, bool is_problem, const char *hint, const cha
 static void finding(struct scan *s, bool is_problem, const char *hint, const char *fmt, ...)
 {
     struct buf b = {0};
-    char *text = NULL;
     va_list ap;
     va_start(ap, fmt);
-    if (vasprintf(&text, fmt, ap) < 0) {
-        abort();
-    }
+    char *text = mem_vprintf(fmt, ap);
     va_end(ap);
     buf_printf(&b, "service %s: %s", s->service->name, text);
     free(text);

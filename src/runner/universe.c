@@ -291,9 +291,7 @@ static void engine_error(struct universe *u, const char *fmt, ...)
     }
     va_list ap;
     va_start(ap, fmt);
-    if (vasprintf(&u->r->engine_error, fmt, ap) < 0) {
-        abort();
-    }
+    u->r->engine_error = mem_vprintf(fmt, ap);
     va_end(ap);
 }
 

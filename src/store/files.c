@@ -35,10 +35,7 @@ int files_errno(struct err *err, int host_errno, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    char *what = NULL;
-    if (vasprintf(&what, fmt, ap) < 0) {
-        abort(); /* out of host memory: nothing can be reported */
-    }
+    char *what = mem_vprintf(fmt, ap);
     va_end(ap);
     err_errno(err, host_errno, "%s", what);
     free(what);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/mem.h"
 #include "server/http/http_priv.h"
 #include "server/log.h"
 #include "server/pages/frame.h"
@@ -95,12 +96,9 @@ void error_fill(enum http_family family, struct http_response *rs, unsigned stat
 void http_error(const struct http_request *rq, struct http_response *rs, unsigned status,
                 const char *fmt, ...)
 {
-    cleanup_free char *text = NULL;
     va_list ap;
     va_start(ap, fmt);
-    if (vasprintf(&text, fmt, ap) < 0) {
-        abort();
-    }
+    cleanup_free char *text = mem_vprintf(fmt, ap);
     va_end(ap);
     error_fill(rq->family, rs, status, text);
 }

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/cleanup.h"
+#include "base/mem.h"
 #include "server/http/http_priv.h"
 
 #define STREAM_BLOCK (32u * 1024)
@@ -75,12 +76,9 @@ void http_set(struct http_response *rs, const char *name, const char *value)
 
 void http_setf(struct http_response *rs, const char *name, const char *fmt, ...)
 {
-    cleanup_free char *text = NULL;
     va_list ap;
     va_start(ap, fmt);
-    if (vasprintf(&text, fmt, ap) < 0) {
-        abort();
-    }
+    cleanup_free char *text = mem_vprintf(fmt, ap);
     va_end(ap);
     http_set(rs, name, text);
 }

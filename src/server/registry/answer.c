@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/mem.h"
 #include "server/auth/auth.h"
 #include "server/server.h"
 
@@ -40,12 +41,9 @@ static void write_error(struct http_response *rs, unsigned status, enum answer_c
 void answer_error(struct http_response *rs, enum answer_code code, const char *detail,
                   const char *fmt, ...)
 {
-    cleanup_free char *text = NULL;
     va_list ap;
     va_start(ap, fmt);
-    if (vasprintf(&text, fmt, ap) < 0) {
-        abort();
-    }
+    cleanup_free char *text = mem_vprintf(fmt, ap);
     va_end(ap);
     write_error(rs, CODES[code].status, code, detail, text);
 }
