@@ -1,16 +1,14 @@
 #!/usr/bin/env python3
 """Systems with loops that make no calls: runs come to their end, with a clear word why, and their
 histories replay and branch. Usage: spins.py EVERETT SPINNER."""
-import hashlib
-import io
 import json
 import os
 import subprocess
 import sys
-import tarfile
 import tempfile
 
 everett, spinner = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+mkimage = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "images", "mkimage.py")
 failures = 0
 
 
@@ -27,27 +25,11 @@ def run(*args, expect):
     return done
 
 
-def add(archive, name, data):
-    info = tarfile.TarInfo(name)
-    info.size = len(data)
-    info.mode = 0o755
-    archive.addfile(info, io.BytesIO(data))
-
-
 def load_image(directory):
     """An image that holds nothing but the program."""
-    layer = io.BytesIO()
-    with tarfile.open(fileobj=layer, mode="w") as archive, open(spinner, "rb") as program:
-        add(archive, "spinner", program.read())
-    digest = "sha256:" + hashlib.sha256(layer.getvalue()).hexdigest()
-    config = {"architecture": "amd64", "os": "linux", "config": {"Entrypoint": ["/spinner"]},
-              "rootfs": {"type": "layers", "diff_ids": [digest]}}
-    manifest = [{"Config": "config.json", "RepoTags": ["spinner:v1"], "Layers": ["layer.tar"]}]
     path = os.path.join(directory, "spinner.tar")
-    with tarfile.open(path, "w") as archive:
-        add(archive, "manifest.json", json.dumps(manifest).encode())
-        add(archive, "config.json", json.dumps(config).encode())
-        add(archive, "layer.tar", layer.getvalue())
+    subprocess.run([sys.executable, mkimage, "-o", path, "--name", "spinner:v1", "--copy", f"{spinner}:/spinner:755",
+                    "--entrypoint", '["/spinner"]'], check=True, stdout=subprocess.DEVNULL)
     run("image", "load", path, expect=(0,))
 
 
