@@ -94,8 +94,8 @@ void queue_give_shell(struct queue *q);
 
 /* DIR/runs/ID, /run and /build_log.ndjson below it; the caller frees it. */
 char *queue_run_dir(const struct queue *q, const char *run_id);
-/* Opens a known run's directory for reading. 1 and *out, which the caller closes; 0: nothing to read
- * yet (the run waits, has just begun, or its set-up failed before it began); -1. */
+/* Opens a known run's directory for reading. 1 and *out, which the caller closes; 0: nothing to
+ * read yet (the run waits, has just begun, or its set-up failed before it began); -1. */
 int queue_open_store(struct queue *q, const char *run_id, struct store **out,
                      struct err *err) must_check;
 
